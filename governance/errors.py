@@ -1,0 +1,38 @@
+"""Refusals that every service raises and every surface (page, command, API) can show.
+
+A refusal always carries a reason in plain words: what is wrong, and what would be right. It never carries
+sensitive attributes of a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Refused(Exception):
+    """The act was not carried out; nothing was changed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotFound(Refused):
+    """The thing named does not exist, or the actor may not know of it."""
+
+
+class PermissionRefused(Refused):
+    """The actor has no right to do this, or a conflict forbids it."""
+
+
+class WrongState(Refused):
+    """The thing is not in a state that allows this act (any more)."""
+
+
+class Invalid(Refused):
+    """The input is not acceptable; ``errors`` names each place as ``(path, message)``."""
+
+    def __init__(self, reason: str, errors: Sequence[tuple[str, str]] = ()) -> None:
+        details = "; ".join(f"{path}: {message}" for path, message in errors)
+        super().__init__(f"{reason} {details}".strip() if details else reason)
+        self.errors = list(errors)
