@@ -1,0 +1,15 @@
+"""Reads about accounts and tokens."""
+
+from __future__ import annotations
+
+from governance.accounts.models import ApiToken, User
+from governance.accounts.services import digest_token
+
+
+def find_token(plain: str) -> ApiToken | None:
+    """The token that was not revoked, found by its digest."""
+    return ApiToken.objects.filter(digest=digest_token(plain), revoked_at__isnull=True).first()
+
+
+def find_user(username: str) -> User | None:
+    return User.objects.filter(username=username).first()

@@ -1,0 +1,46 @@
+"""Rights and roles. A role is a group with rights; a right is checked through ``User.has_right`` and nowhere else."""
+
+from __future__ import annotations
+
+RIGHTS: dict[str, str] = {
+    "draft_directives": "Draft directives",
+    "activate_directives": "Activate directives, ask for suspension and rescission, steer runs",
+    "view_directives": "View directives and their history",
+    "view_case_file": "View case files",
+    "edit_case_file": "Edit case files",
+    "view_people": "View people without sensitive values",
+    "manage_people": "Import people",
+    "view_covered": "View lists of covered people",
+    "reveal_sensitive": "Reveal sensitive values with a purpose",
+    "view_exceptions": "View all exceptions",
+    "view_ledger": "View the ledger",
+    "export_case": "Export case files",
+    "administer": "Administer accounts, roles, tokens and settings",
+    "manage_catalog": "Load the catalog",
+}
+
+OPERATOR = "operator"
+LEAD = "trust-and-safety lead"
+COUNSEL = "export-control counsel"
+LEGAL = "legal"
+EXECUTIVE = "executive"
+PEOPLE_OPERATIONS = "people operations"
+AUDITOR = "auditor"
+ADMINISTRATOR = "administrator"
+
+_OPERATOR = (
+    "draft_directives", "activate_directives", "view_directives", "view_case_file", "view_people", "view_covered",
+    "view_exceptions", "view_ledger",
+)  # fmt: skip
+_READ = ("view_directives", "view_case_file", "view_people", "view_covered", "view_exceptions", "view_ledger")
+
+ROLES: dict[str, tuple[str, ...]] = {
+    OPERATOR: _OPERATOR,
+    LEAD: _OPERATOR,
+    COUNSEL: (*_READ, "edit_case_file", "reveal_sensitive"),
+    LEGAL: (*_READ, "draft_directives", "edit_case_file", "export_case", "reveal_sensitive"),
+    EXECUTIVE: ("view_directives", "view_case_file", "view_exceptions"),
+    PEOPLE_OPERATIONS: ("view_people", "manage_people", "reveal_sensitive"),
+    AUDITOR: _READ,
+    ADMINISTRATOR: ("administer",),
+}
