@@ -1,0 +1,169 @@
+"""Loading the catalog: read a document whole, plan what it changes, apply the plan.
+
+Whether a change may loosen while a directive is in force is for ``enforcement.services.catalog`` to judge; the plan tells it
+everything such a judgement needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from governance.accounts.actor import Actor
+from governance.catalog.models import AIModel, Audience, Capability, ModelCapability, Provider
+from governance.catalog.reading import CatalogDocument, ModelLine, read
+from governance.ledger import services as ledger
+
+
+@dataclass
+class CatalogPlan:
+    """What a document would change, judged against the catalog as it is."""
+
+    document: CatalogDocument
+    audience_changes: list[tuple[str, Any, Any]] = field(default_factory=list)  # slug, old rule, new rule
+    swapped: list[tuple[str, Any, Any]] = field(default_factory=list)  # model/capability, old rule, new rule
+    enabled: list[str] = field(default_factory=list)  # model/capability
+    cut: list[tuple[int, str]] = field(default_factory=list)  # a model's id and slug whose parent would change
+    taken_over: list[str] = field(default_factory=list)  # providers that would become our own
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    created: int
+    updated: int
+    unchanged: int
+
+    def as_json(self) -> dict[str, int]:
+        return {"created": self.created, "updated": self.updated, "unchanged": self.unchanged}
+
+
+def plan_catalog(document: object) -> CatalogPlan:
+    """Read the document and compare it with the catalog. Raises ``Invalid`` with every error's path."""
+    plan = CatalogPlan(read(document))
+    audiences = dict(Audience.objects.values_list("slug", "rule"))
+    for slug, rule in plan.document.audiences.items():
+        if slug in audiences and audiences[slug] != rule:
+            plan.audience_changes.append((slug, audiences[slug], rule))
+    own = dict(Provider.objects.values_list("slug", "own"))
+    plan.taken_over = [line.slug for line in plan.document.providers if line.own and own.get(line.slug) is False]
+    existing = {m.slug: m for m in AIModel.objects.select_related("derived_from", "provider")}
+    items = {
+        (i.model.slug, i.capability.slug): i
+        for i in ModelCapability.objects.select_related("model", "capability", "audience")
+    }
+    after = audiences | plan.document.audiences
+    for line in plan.document.models:
+        _plan_model(plan, line, existing.get(line.slug), items, after)
+    return plan
+
+
+def _plan_model(
+    plan: CatalogPlan,
+    line: ModelLine,
+    model: AIModel | None,
+    items: Mapping[tuple[str, str], ModelCapability],
+    rules: Mapping[str, Any],
+) -> None:
+    if model is None:
+        return
+    parent = model.derived_from.slug if model.derived_from else None
+    if parent is not None and line.derived_from != parent:
+        plan.cut.append((model.pk, model.slug))
+    if model.provider.slug != line.provider and not model.provider.own:
+        plan.taken_over.append(f"{line.slug} ({line.provider})")
+    for capability in line.capabilities:
+        item = items.get((line.slug, capability.capability))
+        if item is None:
+            continue
+        name = f"{line.slug}/{capability.capability}"
+        if capability.enabled and not item.enabled:
+            plan.enabled.append(name)
+        old = item.audience.slug if item.audience else None
+        if item.enabled and capability.enabled and old != capability.audience:
+            plan.swapped.append(
+                (name, item.audience.rule if item.audience else False, rules.get(capability.audience or "", False))
+            )
+
+
+@transaction.atomic
+def apply_plan(*, actor: Actor, plan: CatalogPlan) -> LoadReport:
+    """Write what the plan's document says; rows that are as it says are not touched."""
+    actor.require("manage_catalog")
+    document = plan.document
+    counts = {"created": 0, "updated": 0, "unchanged": 0}
+    providers = _upsert(Provider, [{"slug": p.slug, "name": p.name, "own": p.own} for p in document.providers], counts)
+    capabilities = _upsert(
+        Capability,
+        [{"slug": c.slug, "name": c.name, "domain": c.domain, "tier": c.tier} for c in document.capabilities],
+        counts,
+    )
+    audiences = _upsert(Audience, [{"slug": s, "rule": r} for s, r in document.audiences.items()], counts)
+    models = _upsert(
+        AIModel,
+        [
+            {"slug": m.slug, "name": m.name, "provider_id": providers[m.provider].pk, "stage": m.stage}
+            for m in document.models
+        ],
+        counts,
+    )
+    _link(document.models, models)
+    for line in document.models:
+        for item in line.capabilities:
+            _upsert_item(
+                models[line.slug],
+                capabilities[item.capability],
+                item.enabled,
+                audiences[item.audience] if item.audience else None,
+                counts,
+            )
+    report = LoadReport(**counts)
+    if report.created or report.updated:
+        ledger.append(
+            action="catalog.loaded", actor=actor.name, via=actor.via, subject="catalog:all", data=report.as_json()
+        )
+        ledger.publish(topic="catalog.loaded", key="catalog:all", payload=report.as_json())
+    return report
+
+
+def _upsert(model: Any, rows: Sequence[dict[str, Any]], counts: dict[str, int]) -> dict[str, Any]:
+    existing = {row.slug: row for row in model.objects.all()}
+    for values in rows:
+        row = existing.get(values["slug"])
+        if row is None:
+            existing[values["slug"]] = model.objects.create(**values)
+            counts["created"] += 1
+        elif any(getattr(row, name) != value for name, value in values.items()):
+            for name, value in values.items():
+                setattr(row, name, value)
+            row.save()
+            counts["updated"] += 1
+        else:
+            counts["unchanged"] += 1
+    return existing
+
+
+def _link(lines: Sequence[ModelLine], models: dict[str, AIModel]) -> None:
+    """Set lineage once all models exist; a file may name a child before its parent."""
+    for line in lines:
+        model, parent = models[line.slug], models[line.derived_from] if line.derived_from else None
+        if model.derived_from_id != (parent.pk if parent else None):
+            model.derived_from = parent
+            model.save(update_fields=["derived_from"])
+
+
+def _upsert_item(
+    model: AIModel, capability: Capability, enabled: bool, audience: Audience | None, counts: dict[str, int]
+) -> None:
+    item = ModelCapability.objects.filter(model=model, capability=capability).first()
+    if item is None:
+        ModelCapability.objects.create(model=model, capability=capability, enabled=enabled, audience=audience)
+        counts["created"] += 1
+    elif (item.enabled, item.audience_id) != (enabled, audience.pk if audience else None):
+        item.enabled, item.audience = enabled, audience
+        item.save(update_fields=["enabled", "audience"])
+        counts["updated"] += 1
+    else:
+        counts["unchanged"] += 1
