@@ -1,0 +1,373 @@
+"""What a directive states: reading it from files and forms, checking it whole, and its digest.
+
+The shapes are those of CONTRACTS.md, *Files*. Reading checks types and references; ``check_complete`` checks what must hold
+before a version is fixed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from governance.catalog.models import AIModel, Capability
+from governance.directives.models import (
+    Alternative,
+    CaseItem,
+    Comparable,
+    CountryGroup,
+    Directive,
+    DirectiveKind,
+    DirectiveVersion,
+    Effect,
+    OnUnknown,
+    Waivable,
+    WaiverPolicy,
+)
+from governance.directives.states import DirectiveState
+from governance.errors import Invalid
+from governance.rules import language
+from governance.rules.language import RuleError
+
+
+@dataclass(frozen=True)
+class ScopeLine:
+    """One model, and one of its capabilities or (``None``) all."""
+
+    model_id: int
+    capability_id: int | None
+
+
+@dataclass(frozen=True)
+class VersionStatement:
+    """The content of a version, before it is stored."""
+
+    rule: Any
+    scope: tuple[ScopeLine, ...] = ()
+    effect: str = Effect.DENY
+    on_unknown_then: str = OnUnknown.DENY
+    on_unknown_hours: int | None = None
+    waivable: str | None = None
+    include_derived: bool = False
+    legal_basis: str = ""
+    effective_at: datetime | None = None
+    expires_at: datetime | None = None
+    replaces_id: int | None = None
+    waivers: str = WaiverPolicy.KEEP
+    restart_verify: bool = False
+    definitions: str = ""
+
+    def columns(self, *, outside: bool) -> dict[str, Any]:
+        """The columns of ``DirectiveVersion``. Who may make exceptions defaults by who ordered it."""
+        names = (
+            "rule", "effect", "on_unknown_then", "on_unknown_hours", "include_derived", "legal_basis", "effective_at",
+            "expires_at", "replaces_id", "waivers", "restart_verify", "definitions",
+        )  # fmt: skip
+        default = Waivable.AUTHORITY if outside else Waivable.COMPANY
+        return {name: getattr(self, name) for name in names} | {"waivable": self.waivable or default}
+
+    @classmethod
+    def of(cls, version: DirectiveVersion) -> VersionStatement:
+        """The content of a stored version, as written (country groups by name)."""
+        return cls(
+            rule=version.rule,
+            scope=tuple(ScopeLine(item.model_id, item.capability_id) for item in version.scope.all()),
+            effect=version.effect,
+            on_unknown_then=version.on_unknown_then,
+            on_unknown_hours=version.on_unknown_hours,
+            waivable=version.waivable,
+            include_derived=version.include_derived,
+            legal_basis=version.legal_basis,
+            effective_at=version.effective_at,
+            expires_at=version.expires_at,
+            replaces_id=version.replaces_id,
+            waivers=version.waivers,
+            restart_verify=version.restart_verify,
+            definitions=version.definitions,
+        )
+
+
+@dataclass(frozen=True)
+class CaseLine:
+    at: datetime
+    kind: str
+    title: str
+    model_id: int | None = None
+    state: str = ""
+    file_name: str = ""
+    content: bytes | None = None
+
+
+@dataclass(frozen=True)
+class DirectiveStatement:
+    """A directive as a file or a form states it."""
+
+    reference: str
+    title: str
+    version: VersionStatement
+    kind: str = DirectiveKind.ORDER
+    authority: str = ""
+    received_at: datetime | None = None
+    comply_by: datetime | None = None
+    comply_immediately: bool = False
+    position: str = ""
+    case_file: tuple[CaseLine, ...] = ()
+    comparables: tuple[tuple[int, int, str], ...] = ()
+    alternatives: tuple[tuple[str, str, dict[str, Any]], ...] = ()
+
+
+@dataclass
+class Reader:
+    """Reads mappings with paths; collects every error instead of stopping at the first."""
+
+    models: Mapping[str, int]
+    capabilities: Mapping[str, int]
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of_catalog(cls) -> Reader:
+        return cls(dict(AIModel.objects.values_list("slug", "id")), dict(Capability.objects.values_list("slug", "id")))
+
+    def error(self, path: str, message: str) -> None:
+        self.errors.append((path, message))
+
+    def text(self, source: Mapping[str, Any], name: str, path: str, *, required: bool = False) -> str:
+        value = source.get(name)
+        if value is None or value == "":
+            if required:
+                self.error(f"{path}.{name}", "is required")
+            return ""
+        if not isinstance(value, str) or "\x00" in value:
+            self.error(f"{path}.{name}", "must be text")
+            return ""
+        return value.strip()
+
+    def choice(self, source: Mapping[str, Any], name: str, path: str, choices: Any, default: Any) -> Any:
+        value = source.get(name, default)
+        if value is not None and value not in choices.values:
+            self.error(f"{path}.{name}", f"must be one of {', '.join(choices.values)}")
+            return default
+        return value
+
+    def time(self, source: Mapping[str, Any], name: str, path: str) -> datetime | None:
+        value = source.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            moment = value if isinstance(value, datetime) else parse_datetime(str(value))
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            self.error(f"{path}.{name}", "must be a time with its zone, such as 2026-06-12T17:21:00-04:00")
+            return None
+        return moment
+
+    def flag(self, source: Mapping[str, Any], name: str, path: str) -> bool:
+        value = source.get(name, False)
+        if not isinstance(value, bool):
+            self.error(f"{path}.{name}", "must be true or false")
+            return False
+        return value
+
+    def rule(self, value: object, path: str) -> object:
+        try:
+            language.parse(expand(value))
+        except RuleError as error:
+            for where, message in error.errors:
+                self.error(f"{path}{where.removeprefix('$')}", message)
+        return value
+
+    def scope(self, value: object, path: str) -> tuple[ScopeLine, ...]:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            self.error(path, "must be a list of models with their capabilities")
+            return ()
+        lines: list[ScopeLine] = []
+        for index, entry in enumerate(value):
+            here = f"{path}[{index}]"
+            if not isinstance(entry, Mapping) or not isinstance(entry.get("model"), str):
+                self.error(here, "must name a model")
+                continue
+            lines.extend(self._scope_lines(entry, here))
+        if len(set(lines)) != len(lines):
+            self.error(path, "names something twice")
+        return tuple(dict.fromkeys(lines))
+
+    def _scope_lines(self, entry: Mapping[str, Any], here: str) -> Iterable[ScopeLine]:
+        model_id = self.model(entry["model"], f"{here}.model")
+        named = entry.get("capabilities", "all")
+        if model_id is None:
+            return
+        if named == "all":
+            yield ScopeLine(model_id, None)
+        elif isinstance(named, Sequence) and not isinstance(named, str) and named:
+            for slug in named:
+                capability_id = self.capability(slug, f"{here}.capabilities")
+                if capability_id is not None:
+                    yield ScopeLine(model_id, capability_id)
+        else:
+            self.error(f"{here}.capabilities", "must be all or a list of capabilities")
+
+    def model(self, slug: object, path: str) -> int | None:
+        if slug not in self.models:
+            self.error(path, f"there is no model {slug}")
+            return None
+        return self.models[str(slug)]
+
+    def capability(self, slug: object, path: str) -> int | None:
+        if slug not in self.capabilities:
+            self.error(path, f"there is no capability {slug}")
+            return None
+        return self.capabilities[str(slug)]
+
+    def unknown_policy(self, value: object, path: str) -> tuple[str, int | None]:
+        value = {"then": "deny"} if value is None else value
+        if not isinstance(value, Mapping) or value.get("then") not in OnUnknown.values:
+            self.error(path, "must be {then: deny}, {then: allow} or {then: verify, hours: …}")
+            return OnUnknown.DENY, None
+        hours = value.get("hours")
+        if value["then"] != OnUnknown.VERIFY:
+            if hours is not None:
+                self.error(f"{path}.hours", "goes with verify only")
+            return value["then"], None
+        if not isinstance(hours, int) or isinstance(hours, bool) or not 0 < hours <= 8760:
+            self.error(f"{path}.hours", "must be a whole number of hours from 1 to 8760")
+            return OnUnknown.DENY, None
+        return OnUnknown.VERIFY, hours
+
+    def version(self, source: Mapping[str, Any], path: str) -> VersionStatement:
+        then, hours = self.unknown_policy(source.get("on_unknown"), f"{path}.on_unknown")
+        replaces_id = None
+        if source.get("replaces"):
+            replaces_id = Directive.objects.filter(reference=source["replaces"]).values_list("id", flat=True).first()
+            if replaces_id is None:
+                self.error(f"{path}.replaces", f"there is no directive {source['replaces']}")
+        if "rule" not in source:
+            self.error(f"{path}.rule", "is required")
+        definitions = source.get("definitions") or ""
+        return VersionStatement(
+            rule=self.rule(source.get("rule", True), f"{path}.rule"),
+            scope=self.scope(source.get("scope", []), f"{path}.scope"),
+            effect=self.choice(source, "effect", path, Effect, Effect.DENY),
+            on_unknown_then=then,
+            on_unknown_hours=hours,
+            waivable=self.choice(source, "waivable", path, Waivable, None),
+            include_derived=self.flag(source, "include_derived", path),
+            legal_basis=self.text(source, "legal_basis", path),
+            effective_at=self.time(source, "effective_at", path),
+            expires_at=self.time(source, "expires_at", path),
+            replaces_id=replaces_id,
+            waivers=self.choice(source, "waivers", path, WaiverPolicy, WaiverPolicy.KEEP),
+            restart_verify=self.flag(source, "restart_verify", path),
+            definitions=definitions if isinstance(definitions, str) else language.canonical(definitions).decode(),
+        )
+
+    def finish(self, what: str) -> None:
+        """Raise ``Invalid`` with everything that was found wrong."""
+        if self.errors:
+            raise Invalid(f"{what} is not acceptable.", self.errors)
+
+
+def country_groups() -> dict[str, list[str]]:
+    return {group.name: list(group.countries) for group in CountryGroup.objects.all()}
+
+
+def expand(rule: object) -> object:
+    """The rule with each ``group:NAME`` in a list of countries replaced by the group's countries."""
+    return language.expand_groups(rule, country_groups())
+
+
+def check_complete(directive: Directive, version: DirectiveVersion) -> None:
+    """What must hold before a version is fixed; raises ``Invalid`` with every place that does not."""
+    errors: list[tuple[str, str]] = []
+    tree = None
+    try:
+        tree = language.parse(expand(version.rule))
+    except RuleError as error:
+        errors += [(f"rule{where.removeprefix('$')}", message) for where, message in error.errors]
+    if not version.scope.exists():
+        errors.append(("scope", "names no model"))
+    if tree is not None and language.uses_sensitive(tree) and not version.legal_basis.strip():
+        errors.append(
+            (
+                "legal_basis",
+                "a rule that uses citizenship or residency must name the law, regulation, order or contract that "
+                "requires it (8 USC 1324b(a)(2)(C))",
+            )
+        )
+    if directive.from_outside and version.effect == Effect.MONITOR:
+        errors.append(("effect", "an outside authority's order cannot be put in force as monitor"))
+    if version.effective_at and version.expires_at and version.effective_at >= version.expires_at:
+        errors.append(("expires_at", "must lie after effective_at"))
+    if version.replaces_id is not None:
+        replaced = version.replaces
+        if version.replaces_id == directive.pk:
+            errors.append(("replaces", "a directive cannot replace itself"))
+        elif replaced is not None and replaced.state not in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED):
+            errors.append(("replaces", f"{replaced.reference} is not in force"))
+    if errors:
+        raise Invalid(f"Version {version.number} of {directive.reference} cannot be submitted.", errors)
+
+
+def digest(version: DirectiveVersion) -> str:
+    """SHA-256 (hex) of the version's canonical JSON (RFC 8785)."""
+    return hashlib.sha256(language.canonical(canonical_content(version))).hexdigest()
+
+
+def canonical_content(version: DirectiveVersion) -> dict[str, Any]:
+    """Everything a version states, with slugs and references instead of row numbers and times in UTC."""
+    scope = version.scope.select_related("model", "capability")
+    return {
+        "reference": version.directive.reference,
+        "number": version.number,
+        "effect": str(version.effect),
+        "on_unknown": {"then": str(version.on_unknown_then)}
+        | ({"hours": version.on_unknown_hours} if version.on_unknown_hours else {}),
+        "waivable": str(version.waivable),
+        "include_derived": version.include_derived,
+        "rule": expand(version.rule) if version.expanded_rule is None else version.expanded_rule,
+        "legal_basis": version.legal_basis,
+        "effective_at": _utc(version.effective_at),
+        "expires_at": _utc(version.expires_at),
+        "replaces": version.replaces.reference if version.replaces else None,
+        "waivers": str(version.waivers),
+        "restart_verify": version.restart_verify,
+        "definitions": version.definitions,
+        "scope": sorted(f"{item.model.slug}/{item.capability.slug if item.capability else '*'}" for item in scope),
+    }
+
+
+def _utc(moment: datetime | None) -> str | None:
+    from datetime import UTC
+
+    return moment.astimezone(UTC).isoformat() if moment else None
+
+
+def store_case(directive: Directive, statement: DirectiveStatement, added_by: str) -> None:
+    """Store the case file, comparables and alternatives that came with a directive."""
+    CaseItem.objects.bulk_create(
+        CaseItem(
+            directive=directive,
+            at=line.at,
+            kind=line.kind,
+            title=line.title,
+            model_id=line.model_id,
+            state=line.state,
+            file_name=line.file_name,
+            content=line.content,
+            sha256=hashlib.sha256(line.content).hexdigest() if line.content is not None else "",
+            added_by=added_by,
+        )
+        for line in statement.case_file
+    )
+    Comparable.objects.bulk_create(
+        Comparable(directive=directive, model_id=model, capability_id=capability, note=note)
+        for model, capability, note in statement.comparables
+    )
+    Alternative.objects.bulk_create(
+        Alternative(directive=directive, slug=slug, title=title, statement=stated)
+        for slug, title, stated in statement.alternatives
+    )

@@ -1,0 +1,26 @@
+"""States of an exception request, and the one table of its transitions."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+
+class ExceptionState(TextChoices):
+    OPEN = "open", "Waiting for approval"
+    APPROVED = "approved", "Approved"
+    WAITING = "waiting", "Approved, waiting for a licence"
+    REJECTED = "rejected", "Rejected"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+_E = ExceptionState
+EXCEPTION_TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
+    {
+        (_E.OPEN, _E.APPROVED),
+        (_E.OPEN, _E.WAITING),
+        (_E.OPEN, _E.REJECTED),
+        (_E.OPEN, _E.WITHDRAWN),
+        (_E.WAITING, _E.APPROVED),
+        (_E.WAITING, _E.WITHDRAWN),
+    }
+)
