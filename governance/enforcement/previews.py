@@ -1,0 +1,134 @@
+"""Stored previews: what a submission computed and an approval approves, and whether it still fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, transaction
+
+from governance.directives.models import DirectiveVersion, Effect, OnUnknown
+from governance.enforcement import candidates
+from governance.enforcement import policy as policies
+from governance.enforcement.candidates import Question
+from governance.enforcement.models import PreviewMember, StoredPreview
+from governance.enforcement.population import POPULATION, Sql, covered_truth, from_people, reads_organisation
+from governance.enforcement.preview import Preview, compute
+from governance.errors import WrongState
+from governance.rules import english, language
+
+TOLERANCE_SHARE = 0.01
+TOLERANCE_PEOPLE = 5
+
+
+def as_json(question: Question, preview: Preview) -> dict[str, Any]:
+    """The preview as CONTRACTS.md shapes it."""
+    candidate = candidates.candidate(question)
+    by_id = policies.current().by_id
+    return {
+        "reference": candidate.reference,
+        "version": candidate.number,
+        "fingerprint": preview.fingerprint,
+        "policy_epoch": preview.policy_epoch,
+        "at": preview.at.isoformat(),
+        "population": preview.population,
+        "covered": preview.covered,
+        "unknown": preview.unknown,
+        "not_covered": preview.not_covered,
+        "lose_access": preview.lose_access,
+        "regain_access": preview.regain_access,
+        "to_verify": preview.to_verify,
+        "keep_by_waiver": preview.keep_by_waiver,
+        "decisions_flipped": preview.decisions_flipped,
+        "lose_access_by_kind": preview.lose_access_by_kind,
+        "lose_access_by_department": preview.lose_access_by_department,
+        "lose_access_by_organisation": preview.lose_access_by_organisation,
+        "lose_access_by_location": preview.lose_access_by_location,
+        "scope": sorted(by_id[item].name for item in candidate.rule.scope if item in by_id),
+        "rule_text": english.sentence(candidate.rule.rule.tree),
+        "warnings": warnings(question, preview),
+    }
+
+
+def warnings(question: Question, preview: Preview) -> list[str]:
+    """What a careful person would point out about these figures, in words."""
+    statement, found = question.statement, []
+    tree = language.parse(candidates.content.expand(statement.rule))
+    if preview.population and preview.covered == preview.population:
+        found.append("The rule covers everybody.")
+    if preview.covered == 0 and preview.unknown == 0:
+        found.append("The rule covers nobody.")
+    if language.uses_sensitive(tree) and not statement.legal_basis.strip():
+        found.append("The rule uses citizenship or residency and names no legal basis; it cannot be submitted.")
+    if statement.on_unknown_then != OnUnknown.DENY and question.directive.comply_immediately and preview.unknown:
+        found.append("The order says “immediately”: letting unknown people pass needs export-control counsel.")
+    if statement.effect == Effect.MONITOR:
+        found.append("Monitor: nobody is denied; decisions are as if the directive were absent.")
+    if preview.regain_access:
+        found.append(f"{preview.regain_access} people would regain access: an emergency activation is refused.")
+    return found
+
+
+def preview_of(question: Question, *, fingerprint: bool = True) -> Preview:
+    return compute(candidates.candidate(question), fingerprint=fingerprint)
+
+
+def _members(version: DirectiveVersion) -> Sql:
+    """The ids of the people whom the version covers or to whom its rule is unknown, now."""
+    rule = candidates.candidate(candidates.of_version(version)).rule.rule
+    source = from_people(organisation=reads_organisation([rule]))
+    return Sql(f"SELECT p.id FROM {source} WHERE {POPULATION} AND (") + covered_truth(rule) + Sql(") IS NOT FALSE")
+
+
+@transaction.atomic
+def store(version: DirectiveVersion) -> StoredPreview:
+    """Compute and keep the preview of a submitted version with the set of people it covers or does not know."""
+    question = candidates.of_version(version)
+    preview = preview_of(question)
+    members = _members(version)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO enforcement_previewmember (version_id, person_id) SELECT %s, m.id FROM ({members.text}) m",
+            [version.pk, *members.params],
+        )
+    return StoredPreview.objects.create(
+        version=version,
+        fingerprint=preview.fingerprint,
+        figures=as_json(question, preview),
+        released=preview.released,
+        at=preview.at,
+    )
+
+
+def forget_members(version: DirectiveVersion) -> None:
+    """Drop the stored set once it served: the version took force or was turned down."""
+    PreviewMember.objects.filter(version_id=version.pk).delete()
+
+
+def difference(version: DirectiveVersion) -> tuple[int, int, int]:
+    """How many people were approved, and how many came and went since: ``(approved, more, fewer)``."""
+    members = _members(version)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM enforcement_previewmember WHERE version_id = %s),"
+            " count(*) FILTER (WHERE s.person_id IS NULL), count(*) FILTER (WHERE m.id IS NULL)"
+            f" FROM ({members.text}) m FULL JOIN"
+            " (SELECT person_id FROM enforcement_previewmember WHERE version_id = %s) s ON s.person_id = m.id"
+            " WHERE s.person_id IS NULL OR m.id IS NULL",
+            [version.pk, *members.params, version.pk],
+        )
+        approved, more, fewer = cursor.fetchone()
+    return approved, more, fewer
+
+
+def refuse_stale(version: DirectiveVersion) -> None:
+    """Raise ``WrongState`` when the people covered or unknown differ too much from the approved set.
+
+    Too much is more than 1 % of it *and* at least 5 people. The approval stays and serves again when they fit.
+    """
+    approved, more, fewer = difference(version)
+    changed = more + fewer
+    if changed >= TOLERANCE_PEOPLE and changed > approved * TOLERANCE_SHARE:
+        raise WrongState(
+            f"The preview is stale: {more} more people and {fewer} fewer are covered or unknown than the "
+            f"{approved} that were approved. Preview and submit it again, or wait until they fit."
+        )

@@ -1,0 +1,1 @@
+"""Writes of enforcement, by noun: ``lifecycle`` of directives, ``exceptions``, ``runs``, ``people`` and ``catalog`` changes."""

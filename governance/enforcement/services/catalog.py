@@ -1,0 +1,81 @@
+"""Loading the catalog while directives may be in force: what would loosen is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from governance.accounts.actor import Actor
+from governance.catalog import services as catalog
+from governance.catalog.services import CatalogPlan, LoadReport
+from governance.directives.models import CountryGroup
+from governance.enforcement import locks
+from governance.enforcement import policy as policies
+from governance.enforcement.policy import Policy
+from governance.errors import Invalid, Refused
+from governance.rules import language, narrowing
+from governance.rules.countries import COUNTRIES
+
+
+@transaction.atomic
+def import_catalog(*, actor: Actor, document: Any) -> LoadReport:
+    """Load providers, capabilities, models and audiences (and country groups) of a scenario file.
+
+    While a directive is in force, a load that would widen an audience in use, enable a capability, cut a lineage that a
+    directive relies on, or make another provider's models our own is refused whole: that needs an approval.
+    """
+    actor.require("manage_catalog")
+    locks.change_people()
+    plan = catalog.plan_catalog(document)
+    policy = policies.load()
+    if policy.directives:
+        reasons = list(_loosening(plan, policy))
+        if reasons:
+            raise Refused(
+                "The load was refused: while a directive is in force it would " + "; ".join(reasons) + ". "
+                "That needs an approval by a second person."
+            )
+    _load_country_groups(document)
+    return catalog.apply_plan(actor=actor, plan=plan)
+
+
+def _loosening(plan: CatalogPlan, policy: Policy) -> list[str]:
+    in_use = {item.audience.slug for item in policy.model_capabilities.values() if item.enabled and item.audience}
+    reasons = [
+        f"widen the audience {slug}"
+        for slug, old, new in plan.audience_changes
+        if slug in in_use and not _narrower(new, old)
+    ]
+    reasons += [f"widen who may use {name}" for name, old, new in plan.swapped if not _narrower(new, old)]
+    reasons += [f"enable {name}" for name in plan.enabled]
+    reasons += [f"decide on models of {slug}" for slug in plan.taken_over]
+    reasons += [f"cut the lineage of {slug}" for model_id, slug in plan.cut if _relied_on(model_id, policy)]
+    return reasons
+
+
+def _narrower(new: Any, old: Any) -> bool:
+    return narrowing.implies(language.parse(new), language.parse(old))
+
+
+def _relied_on(model_id: int, policy: Policy) -> bool:
+    """Whether a directive in force reaches the model, or one derived from it: cutting might take it out of scope."""
+    items = policy.catalog.resolve([_entry(model_id)], include_derived=True)
+    return any(rule.scope & items for rule in policy.directives)
+
+
+def _entry(model_id: int) -> policies.ScopeEntry:
+    return policies.ScopeEntry(model_id, None)
+
+
+def _load_country_groups(document: Any) -> None:
+    """Groups are names for lists; a version that used one keeps the list it was expanded to."""
+    groups = document.get("country_groups") or {}
+    errors = []
+    for name, codes in groups.items():
+        if not isinstance(codes, list) or any(code not in COUNTRIES for code in codes):
+            errors.append((f"country_groups.{name}", "must be a list of ISO 3166-1 alpha-2 country codes"))
+    if errors:
+        raise Invalid("The file is not acceptable.", errors)
+    for name, codes in groups.items():
+        CountryGroup.objects.update_or_create(name=name, defaults={"countries": sorted(set(codes))})

@@ -1,0 +1,171 @@
+"""Where decisions read from: Django's connection for pages and commands, a pool of its own for the decision API.
+
+Both run the same statements. The pool exists because Django's database wrapper costs more than the question
+(docs/decisions/0007): autocommit, prepared statements, and hard limits on every wait, so that a database that is down, slow or
+gone costs a caller a second and never a permit.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import psycopg
+from django.db import DatabaseError, InterfaceError, connection
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+
+class CannotDecide(Exception):
+    """The answer cannot be computed now. Whoever asks must treat this as a denial."""
+
+
+class Source(Protocol):
+    """Runs one statement in one snapshot. Raises ``CannotDecide`` when the database does not answer in time."""
+
+    @property
+    def name(self) -> str: ...
+
+    def rows(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+
+class DjangoSource:
+    """Django's connection of this thread, inside whatever transaction it is in."""
+
+    @property
+    def name(self) -> str:
+        return str(connection.settings_dict.get("NAME"))
+
+    def rows(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(text, params)
+                return cursor.fetchall()
+        except (DatabaseError, InterfaceError) as error:
+            raise CannotDecide(type(error).__name__) from error
+
+
+DJANGO = DjangoSource()
+
+
+class PooledSource:
+    """Connections of one process for one purpose, shared by its threads.
+
+    ``limit`` is in seconds and bounds each wait on its own: for a free connection, for the server's work on a statement
+    (``statement_timeout``), and for an answer over the wire (a server that is stopped, a network that swallows packets).
+    """
+
+    def __init__(self, conninfo: str, *, size: int, limit: float, title: str) -> None:
+        self._conninfo, self._size, self._limit, self._title = conninfo, size, limit, title
+        self._pool: ConnectionPool | None = None
+        self._opening = threading.Lock()
+        self._watch = _Watch()
+        self.name = str(psycopg.conninfo.conninfo_to_dict(conninfo).get("dbname"))
+
+    def rows(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        pool = self._pool or self._open()
+        deadline = time.monotonic() + self._limit
+        # After a restart of the server every connection in the pool is broken; each is tried once, then a fresh one.
+        for _ in range(self._size + 1):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                with pool.connection(timeout=left) as link, self._watch.over(link, deadline):
+                    return link.execute(text, params).fetchall()
+            except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+                raise CannotDecide("no connection") from error
+            except psycopg.errors.QueryCanceled as error:
+                raise CannotDecide("too slow") from error
+            except psycopg.OperationalError:
+                continue
+            except psycopg.Error as error:
+                raise CannotDecide(type(error).__name__) from error
+        raise CannotDecide("the database does not answer")
+
+    def close(self) -> None:
+        """Give the connections back to the server; the next question opens them again."""
+        with self._opening:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close(timeout=1)
+
+    def _open(self) -> ConnectionPool:
+        with self._opening:
+            if self._pool is None:
+                self._pool = ConnectionPool(
+                    self._conninfo,
+                    min_size=1,
+                    max_size=self._size,
+                    open=True,
+                    timeout=self._limit,
+                    # Give up reconnecting soon: whoever asks next tries again at once, so the pool is back as soon as the
+                    # database is, instead of after an exponential pause.
+                    reconnect_timeout=0.2,
+                    max_lifetime=1800,
+                    kwargs={
+                        "autocommit": True,
+                        "prepare_threshold": 0,
+                        "connect_timeout": 2,
+                        "options": f"-c jit=off -c statement_timeout={int(self._limit * 1000)} -c TimeZone=UTC",
+                        "application_name": self._title,
+                    },
+                    name=self._title,
+                )
+            return self._pool
+
+
+class _Watch:
+    """Cuts a connection whose answer does not come: ``statement_timeout`` is the server's promise, this is ours."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[float, psycopg.Connection]] = {}
+        self._pid = 0
+        self._starting = threading.Lock()
+
+    @contextmanager
+    def over(self, link: psycopg.Connection, deadline: float) -> Iterator[None]:
+        if self._pid != os.getpid():
+            self._start()
+        key = id(link)
+        # The server's own limit comes first: its refusal leaves the connection usable.
+        self._waiting[key] = (deadline + 0.2, link)
+        try:
+            yield
+        finally:
+            self._waiting.pop(key, None)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._pid != os.getpid():
+                self._waiting.clear()
+                self._pid = os.getpid()
+                threading.Thread(target=self._look, name="decision-watch", daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(0.1)
+            now = time.monotonic()
+            for key, (deadline, link) in list(self._waiting.items()):
+                if deadline < now and self._waiting.pop(key, None) is not None:
+                    _cut(link)
+
+
+def _cut(link: psycopg.Connection) -> None:
+    try:
+        with socket.socket(fileno=os.dup(link.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+    except (OSError, psycopg.Error):
+        return  # it is gone already
+
+
+def from_django_settings(settings: dict[str, Any]) -> str:
+    """The connection string for Django's settings of the same database."""
+    names = {"dbname": "NAME", "host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    values = {name: str(settings[key]) for name, key in names.items() if settings.get(key)}
+    extra = {k: v for k, v in settings.get("OPTIONS", {}).items() if k.startswith(("ssl", "channel_", "target_"))}
+    return psycopg.conninfo.make_conninfo("", **values, **extra)
