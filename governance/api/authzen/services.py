@@ -1,0 +1,41 @@
+"""What the decision API works with: where it reads from, where it records, and how it names itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from governance.api.authzen.messages import Request
+from governance.enforcement.services.recording import Recorder
+from governance.enforcement.sources import PooledSource, Source, from_django_settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """``searching`` is a source of its own: a search over everybody never takes a connection from decisions."""
+
+    source: Source
+    searching: Source
+    recorder: Recorder
+    public_url: str
+    secret: str
+
+    def address(self, request: Request) -> str:
+        """The address of this decision point: ``PUBLIC_URL``, else as the caller sees it (CONTRACTS.md)."""
+        return self.public_url or request.address
+
+    def help_url(self, request: Request) -> str:
+        return f"{self.address(request)}/my-access"
+
+
+def from_settings() -> Services:
+    """The services of a web process. Connections are opened when the first question comes."""
+    conninfo = from_django_settings(settings.DATABASES["default"])
+    return Services(
+        source=PooledSource(conninfo, size=settings.DECISION_CONNECTIONS, limit=1.0, title="decisions"),
+        searching=PooledSource(conninfo, size=2, limit=20.0, title="searches"),
+        recorder=Recorder(conninfo),
+        public_url=settings.PUBLIC_URL,
+        secret=settings.SECRET_KEY,
+    )

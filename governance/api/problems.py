@@ -1,0 +1,27 @@
+"""Problem details for HTTP APIs (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+
+class Problem(Exception):
+    """Ends a request with a problem document. ``detail`` is plain words and never holds what a person's record says."""
+
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, headers or {}
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+
+
+def cannot_decide(why: str) -> Problem:
+    """Fail closed: no answer, and when to ask again. A gateway must treat this as a denial."""
+    return Problem(503, f"cannot_decide: {why} Treat this as a denial.", headers={"Retry-After": "1"})
