@@ -1,0 +1,91 @@
+"""Reading the directive form: the same shapes, and the same reader, as a scenario file."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import QueryDict
+from django.utils.dateparse import parse_datetime
+
+from governance.directives.content import DirectiveStatement, Reader, VersionStatement
+from governance.directives.files import REFERENCE
+from governance.directives.models import Directive, DirectiveKind
+from governance.web.builder import Builder
+
+
+def version_source(post: QueryDict) -> dict[str, Any]:
+    """The form's version as a mapping, as a file would state it."""
+    unknown: dict[str, Any] = {"then": post.get("unknown", "deny")}
+    if unknown["then"] == "verify":
+        hours = post.get("hours", "")
+        unknown["hours"] = int(hours) if hours.isdigit() else hours
+    scope = []
+    for slug in post.getlist("model"):
+        chosen = post.getlist(f"cap-{slug}")
+        scope.append({"model": slug, "capabilities": "all" if post.get(f"caps-{slug}", "all") == "all" else chosen})
+    return {
+        "rule": Builder.from_post(post).rule(),
+        "scope": scope,
+        "include_derived": post.get("include_derived") == "on",
+        "on_unknown": unknown,
+        "effect": post.get("effect", "deny"),
+        "waivable": post.get("waivable") or None,
+        "legal_basis": post.get("legal_basis", ""),
+        "effective_at": _time(post.get("effective_at", "")),
+        "expires_at": _time(post.get("expires_at", "")),
+        "replaces": post.get("replaces") or None,
+        "waivers": post.get("waivers", "keep"),
+        "restart_verify": post.get("restart_verify") == "on",
+        "definitions": post.get("definitions", ""),
+    }
+
+
+def _time(value: str) -> str:
+    """A ``datetime-local`` value in the zone the pages show, with that zone."""
+    try:
+        moment = parse_datetime(value) if value else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        return value
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.DISPLAY_TIME_ZONE))).isoformat()
+
+
+def read_version(post: QueryDict) -> VersionStatement:
+    """The version the form states. Raises ``Invalid`` with every error's path."""
+    reader = Reader.of_catalog()
+    statement = reader.version(version_source(post), "")
+    reader.errors = [(path.lstrip("."), message) for path, message in reader.errors]
+    reader.finish("The version")
+    return statement
+
+
+def read_directive(post: QueryDict) -> DirectiveStatement:
+    """The new directive the form states. Raises ``Invalid`` with every error's path."""
+    reader = Reader.of_catalog()
+    version = reader.version(version_source(post), "")
+    reference = reader.text(dict(post.items()), "reference", "", required=True)
+    if reference and not REFERENCE.fullmatch(reference):
+        reader.error("reference", "may hold letters, digits, dots, dashes and underscores")
+    if reference and Directive.objects.filter(reference=reference).exists():
+        reader.error("reference", "is taken")
+    source = dict(post.items()) | {
+        "received_at": _time(post.get("received_at", "")),
+        "comply_by": _time(post.get("comply_by", "")),
+    }
+    statement = DirectiveStatement(
+        reference=reference,
+        title=reader.text(source, "title", "", required=True),
+        version=version,
+        kind=reader.choice(source, "kind", "", DirectiveKind, DirectiveKind.ORDER),
+        authority=reader.text(source, "authority", ""),
+        received_at=reader.time(source, "received_at", ""),
+        comply_by=reader.time(source, "comply_by", ""),
+        comply_immediately=post.get("comply_immediately") == "on",
+        position=reader.text(source, "position", ""),
+    )
+    reader.errors = [(path.lstrip("."), message) for path, message in reader.errors]
+    reader.finish("The directive")
+    return statement

@@ -1,0 +1,75 @@
+"""The navigation, by rights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from governance.accounts.models import User
+from governance.approvals import queries as approvals
+from governance.enforcement import queries as enforcement
+from governance.people import queries as people
+
+
+@dataclass
+class Link:
+    href: str
+    icon: str
+    text: str
+    current: bool = False
+    count: int = 0
+    slim: bool = False
+
+
+@dataclass
+class Group:
+    title: str
+    links: list[Link] = field(default_factory=list)
+
+
+_LINKS: tuple[tuple[str, str, str, str, str], ...] = (
+    # group, name of the address, icon, text, right
+    ("", "home", "layout-dashboard", "Overview", "view_directives"),
+    ("", "directives", "scroll-text", "Directives", "view_directives"),
+    ("", "people", "users", "People", "view_people"),
+    ("", "exceptions", "file-plus", "Exceptions", "view_exceptions"),
+    ("", "runs", "activity", "Runs", "view_directives"),
+    ("Look up", "matrix", "grid-3x3", "Who can use what", "view_directives"),
+    ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
+    ("Look up", "history", "landmark", "Legal history", "view_ledger"),
+)
+
+
+def build(request: HttpRequest) -> list[Group]:
+    user: User = request.user  # type: ignore[assignment]
+    groups: dict[str, Group] = {}
+
+    def add(title: str, name: str, icon: str, text: str, *, count: int = 0, slim: bool = False) -> None:
+        href = reverse(name)
+        current = request.path == href or (href != "/" and request.path.startswith(href))
+        groups.setdefault(title, Group(title)).links.append(Link(href, icon, text, current, count, slim))
+
+    for title, name, icon, text, right in _LINKS:
+        if user.has_right(right):
+            add(title, name, icon, text)
+    waiting = approvals.inbox(user).count()
+    if waiting or user.roles() & APPROVERS:
+        add("", "approvals", "stamp", "Approvals", count=waiting)
+    person = people.person_of(user)
+    if person is not None and people.is_manager(person):
+        add("You", "affected", "users-round", "Affected people", slim=True)
+        if not user.has_right("view_exceptions"):
+            add("You", "exceptions", "file-plus", "Exceptions", slim=True)
+    add("You", "my-access", "circle-user-round", "My access", slim=True)
+    return list(groups.values())
+
+
+APPROVERS = frozenset({"trust-and-safety lead", "export-control counsel", "executive"})
+
+
+def live_run(user: User) -> enforcement.Progress | None:
+    """How far the run is that goes on, for those who may see runs."""
+    run = enforcement.unfinished_runs().first() if user.has_right("view_directives") else None
+    return enforcement.progress(run) if run else None

@@ -1,0 +1,45 @@
+"""Addresses of the pages."""
+
+from django.urls import path
+
+from governance.web.views import account, approvals, compose, directives, exceptions, lookup, overview, people, runs
+
+urlpatterns = [
+    path("", overview.home, name="home"),
+    path("find", overview.find, name="find"),
+    path("sign-in", account.SignIn.as_view(), name="sign-in"),
+    path("sign-out", account.SignOut.as_view(), name="sign-out"),
+    path("password", account.password, name="password"),
+    path("theme", account.theme, name="theme"),
+    path("my-access", people.my_access, name="my-access"),
+    path("directives/", directives.listing, name="directives"),
+    path("directives/new", compose.new, name="directive-new"),
+    path("directives/<str:reference>/", directives.summary, name="directive"),
+    path("directives/<str:reference>/people", directives.people, name="directive-people"),
+    path("directives/<str:reference>/case", directives.case, name="directive-case"),
+    path("directives/<str:reference>/case/<int:item_id>", directives.case_document, name="case-document"),
+    path("directives/<str:reference>/alternatives", directives.alternatives, name="directive-alternatives"),
+    path("directives/<str:reference>/history", directives.history, name="directive-history"),
+    path("directives/<str:reference>/versions/<int:number>", directives.version, name="directive-version"),
+    path("directives/<str:reference>/edit", compose.edit, name="directive-edit"),
+    path("directives/<str:reference>/preview", compose.preview, name="directive-preview"),
+    path("directives/<str:reference>/act", directives.act, name="directive-act"),
+    path("runs/", runs.listing, name="runs"),
+    path("runs/<int:run_id>/", runs.detail, name="run"),
+    path("runs/<int:run_id>/live", runs.live, name="run-live"),
+    path("runs/<int:run_id>/steer", runs.steer, name="run-steer"),
+    path("people/", people.listing, name="people"),
+    path("people/<str:person_id>/", people.detail, name="person"),
+    path("people/<str:person_id>/reveal", people.reveal, name="person-reveal"),
+    path("affected", people.affected, name="affected"),
+    path("exceptions/", exceptions.listing, name="exceptions"),
+    path("exceptions/new", exceptions.new, name="exception-new"),
+    path("exceptions/<int:exception_id>/", exceptions.detail, name="exception"),
+    path("exceptions/<int:exception_id>/withdraw", exceptions.withdraw, name="exception-withdraw"),
+    path("approvals/", approvals.inbox, name="approvals"),
+    path("approvals/<int:request_id>/", approvals.detail, name="approval"),
+    path("approvals/<int:request_id>/vote", approvals.vote, name="approval-vote"),
+    path("matrix", lookup.matrix, name="matrix"),
+    path("explain", lookup.explain, name="explain"),
+    path("history", lookup.history, name="history"),
+]

@@ -1,0 +1,230 @@
+"""Composing: the rule builder with the live preview beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from governance.catalog.models import AIModel
+from governance.directives import services
+from governance.directives.content import VersionStatement
+from governance.directives.models import (
+    Directive,
+    DirectiveKind,
+    DirectiveVersion,
+    Effect,
+    OnUnknown,
+    Waivable,
+    WaiverPolicy,
+)
+from governance.directives.states import DirectiveState
+from governance.enforcement import candidates, previews
+from governance.errors import Invalid, NotFound
+from governance.rules import english, language
+from governance.rules.attributes import ATTRIBUTES
+from governance.rules.countries import COUNTRIES
+from governance.web import forms
+from governance.web.builder import GROUP_WORDS, Builder
+from governance.web.http import Visit
+from governance.web.templatetags.portcullis import local
+
+ANCHORS = ["reference", "title", "legal_basis", "scope", "rule", "hours", "effective_at", "expires_at", "replaces"]
+
+
+def new(request: Visit) -> HttpResponse:
+    """Draft a directive from nothing."""
+    request.actor.require("draft_directives")
+    if request.method != "POST":
+        return render(request, "directives/compose.html", _context(None, _blank(), Builder.of(True)))
+    builder = Builder.from_post(request.POST)
+    if "do" in request.POST:
+        builder.act(request.POST["do"])
+        return _again(request, None, builder)
+    try:
+        directive = services.create_directive(actor=request.actor, statement=forms.read_directive(request.POST))
+    except Invalid as refusal:
+        return _again(request, None, builder, refusal)
+    messages.success(request, f"{directive.reference} is saved as a draft. Nothing is applied yet.")
+    return redirect("directive-edit", reference=directive.reference)
+
+
+def edit(request: Visit, reference: str) -> HttpResponse:
+    """Edit the draft version."""
+    request.actor.require("draft_directives")
+    version = _draft(reference)
+    if request.method != "POST":
+        statement = VersionStatement.of(version)
+        context = _context(version, statement, Builder.of(statement.rule))
+        context |= _impact(version, statement)
+        return render(request, "directives/compose.html", context)
+    builder = Builder.from_post(request.POST)
+    if "do" in request.POST:
+        builder.act(request.POST["do"])
+        return _again(request, version, builder)
+    try:
+        services.edit_draft(
+            actor=request.actor,
+            reference=reference,
+            statement=forms.read_version(request.POST),
+            title=request.POST.get("title") or None,
+            position=request.POST.get("position"),
+        )
+    except Invalid as refusal:
+        return _again(request, version, builder, refusal)
+    messages.success(request, "Saved. Nothing is applied yet.")
+    return redirect("directive-edit", reference=reference)
+
+
+@require_POST
+def preview(request: Visit, reference: str) -> HttpResponse:
+    """The plan beside the form, for what is typed now; stores nothing."""
+    request.actor.require("view_directives")
+    version = _draft(reference)
+    try:
+        context = _impact(version, forms.read_version(request.POST))
+    except Invalid as refusal:
+        context = {"version": version, "impact_errors": refusal.errors}
+    return render(request, "directives/_impact.html", context)
+
+
+def _draft(reference: str) -> DirectiveVersion:
+    directive = Directive.objects.filter(reference=reference).first()
+    if directive is None:
+        raise NotFound(f"There is no directive {reference}.")
+    return services.draft_of(directive)
+
+
+def _again(
+    request: Visit, version: DirectiveVersion | None, builder: Builder, refusal: Invalid | None = None
+) -> HttpResponse:
+    """The form as it was typed, with what is wrong with it."""
+    context = _context(version, None, builder, request.POST)
+    if refusal is not None:
+        context["errors"] = refusal.errors or [("", refusal.reason)]
+    if version is not None:
+        try:
+            context |= _impact(version, forms.read_version(request.POST))
+        except Invalid as unfinished:
+            context["impact_errors"] = unfinished.errors
+    if request.headers.get("HX-Target") == "builder":
+        return render(request, "directives/_builder.html", context)
+    return render(request, "directives/compose.html", context, status=422 if refusal else 200)
+
+
+def _impact(version: DirectiveVersion, statement: VersionStatement) -> dict[str, Any]:
+    question = candidates.with_statement(version, statement)
+    found = previews.preview_of(question, fingerprint=False)
+    return {
+        "version": version,
+        "preview": previews.as_json(question, found),
+        "sentence": english.sentence(language.parse(candidates.content.expand(statement.rule))),
+        "unchanged": found.population - found.lose_access - found.keep_by_waiver - found.to_verify,
+    }
+
+
+def _blank() -> VersionStatement:
+    return VersionStatement(rule=True)
+
+
+def _context(
+    version: DirectiveVersion | None,
+    statement: VersionStatement | None,
+    builder: Builder,
+    post: QueryDict | None = None,
+) -> dict[str, Any]:
+    values = _typed(post) if post is not None else _stored(version, statement)
+    return {
+        "version": version,
+        "directive": version.directive if version else None,
+        "values": values,
+        "builder": builder,
+        "models": _models(values),
+        "attributes": list(ATTRIBUTES.values()),
+        "group_words": GROUP_WORDS.items(),
+        "countries": sorted(COUNTRIES.items(), key=lambda pair: pair[1]),
+        "effects": Effect.choices,
+        "kinds": DirectiveKind.choices,
+        "unknowns": OnUnknown.choices,
+        "waivables": Waivable.choices,
+        "waiver_policies": WaiverPolicy.choices,
+        "replaceable": Directive.objects.filter(state__in=[DirectiveState.ACTIVE, DirectiveState.SUSPENDED]).exclude(
+            pk=version.directive_id if version else 0
+        ),
+        "anchors": ANCHORS,
+        "action": reverse("directive-edit", args=[version.directive.reference])
+        if version
+        else reverse("directive-new"),
+    }
+
+
+def _typed(post: QueryDict) -> dict[str, Any]:
+    values: dict[str, Any] = dict(post.items())
+    values["scope"] = {
+        slug: None if post.get(f"caps-{slug}", "all") == "all" else set(post.getlist(f"cap-{slug}"))
+        for slug in post.getlist("model")
+    }
+    return values
+
+
+def _stored(version: DirectiveVersion | None, statement: VersionStatement | None) -> dict[str, Any]:
+    assert statement is not None
+    values: dict[str, Any] = {
+        "unknown": statement.on_unknown_then,
+        "hours": statement.on_unknown_hours or 72,
+        "effect": statement.effect,
+        "waivable": statement.waivable or "",
+        "include_derived": "on" if statement.include_derived else "",
+        "legal_basis": statement.legal_basis,
+        "effective_at": _local_input(statement.effective_at),
+        "expires_at": _local_input(statement.expires_at),
+        "waivers": statement.waivers,
+        "scope": {},
+    }
+    if version is not None:
+        values |= {
+            "title": version.directive.title,
+            "position": version.directive.position,
+            "replaces": version.replaces.reference if version.replaces else "",
+        }
+        for item in version.scope.select_related("model", "capability"):
+            if item.capability is None:
+                values["scope"][item.model.slug] = None
+            else:
+                values["scope"].setdefault(item.model.slug, set()).add(item.capability.slug)
+    return values
+
+
+def _local_input(moment: Any) -> str:
+    return local(moment).strftime("%Y-%m-%dT%H:%M") if moment else ""
+
+
+def _models(values: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    models = (
+        AIModel.objects.filter(provider__own=True).prefetch_related("model_capabilities__capability").order_by("name")
+    )
+    for model in models:
+        chosen = values["scope"].get(model.slug, "none")
+        found.append(
+            {
+                "slug": model.slug,
+                "name": model.name,
+                "checked": chosen != "none",
+                "all": chosen in (None, "none"),
+                "capabilities": [
+                    {
+                        "slug": item.capability.slug,
+                        "name": item.capability.name,
+                        "tier": item.capability.tier,
+                        "checked": isinstance(chosen, set) and item.capability.slug in chosen,
+                    }
+                    for item in sorted(model.model_capabilities.all(), key=lambda item: item.capability.name)
+                ],
+            }
+        )
+    return found

@@ -1,0 +1,231 @@
+"""Directives: the list, and one with its tabs and acts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from governance.approvals import queries as approvals
+from governance.approvals.states import RequestState
+from governance.directives import services
+from governance.directives.models import Directive, DirectiveVersion
+from governance.directives.states import DirectiveState
+from governance.enforcement import candidates, overview, previews
+from governance.enforcement import queries as enforcement
+from governance.enforcement.services import lifecycle, looks
+from governance.errors import Invalid, NotFound
+from governance.ledger import queries as ledger
+from governance.rules import english, language
+from governance.web.http import Visit
+from governance.web.listing import Listing, contains, equals
+from governance.web.stepper import steps
+
+LIST = Listing(
+    sorts={"reference": "reference", "received": "received_at", "title": "title", "state": "state"},
+    default="-received",
+    filters={"q": contains("reference", "title", "authority"), "state": equals("state"), "kind": equals("kind")},
+)
+PEOPLE = Listing(
+    sorts={"name": "family_name", "department": "department", "kind": "kind"},
+    default="name",
+    filters={
+        "q": contains("given_name", "family_name", "email"),
+        "kind": equals("kind"),
+        "organisation": equals("organisation_id"),
+    },
+)
+
+
+def listing(request: Visit) -> HttpResponse:
+    request.actor.require("view_directives")
+    page = LIST.page(request, overview.directives())
+    context = {"page": page, "states": DirectiveState.choices}
+    return render(request, "directives/list.html", context)
+
+
+def find(reference: str) -> Directive:
+    directive = overview.directives().filter(reference=reference).first()
+    if directive is None:
+        raise NotFound(f"There is no directive {reference}.")
+    return directive
+
+
+def _head(request: Visit, reference: str, tab: str) -> dict[str, Any]:
+    """What every tab of a directive shows above itself."""
+    request.actor.require("view_directives")
+    directive = find(reference)
+    versions = list(directive.versions.order_by("-number").select_related("author"))
+    shown = directive.version_in_force or versions[0]
+    pending = next((v for v in versions if v.state in ("draft", "submitted", "approved")), None)
+    asked = approvals.requests_about(directive.subject).filter(state=RequestState.OPEN).first()
+    return {
+        "directive": directive,
+        "state": enforcement.state_now(directive),
+        "versions": versions,
+        "shown": shown,
+        "pending": pending,
+        "asked": asked,
+        "run": directive.runs.first(),
+        "tab": tab,
+        "steps": steps(directive, versions, directive.runs.first()),
+    }
+
+
+def summary(request: Visit, reference: str) -> HttpResponse:
+    context = _head(request, reference, "summary")
+    shown: DirectiveVersion = context["shown"]
+    context |= {
+        "sentence": english.sentence(language.parse(shown.rule_as_fixed)),
+        "scope": list(shown.scope.select_related("model", "capability")),
+        "stored": getattr(shown, "stored_preview", None),
+        "licences": overview.licences(context["directive"]),
+        "can_draft": context["state"] in ("active", "suspended", "approved") and context["pending"] is None,
+    }
+    return render(request, "directives/summary.html", context)
+
+
+def version(request: Visit, reference: str, number: int) -> HttpResponse:
+    """One version, whatever its state, with its preview now."""
+    context = _head(request, reference, "summary")
+    chosen = candidates.version_of(reference, number)
+    question = candidates.of_version(chosen)
+    preview = previews.as_json(question, previews.preview_of(question))
+    context |= {
+        "chosen": chosen,
+        "preview": preview,
+        "sentence": preview["rule_text"],
+        "scope": list(chosen.scope.select_related("model", "capability")),
+    }
+    return render(request, "directives/version.html", context)
+
+
+def people(request: Visit, reference: str) -> HttpResponse:
+    """The people a directive restricts. Each look is logged."""
+    request.actor.require("view_covered")
+    context = _head(request, reference, "people")
+    looks.record_look(actor=request.actor, what="covered people", subject=context["directive"].subject)
+    context["page"] = PEOPLE.page(request, overview.covered_people(context["directive"]))
+    return render(request, "directives/people.html", context)
+
+
+def case(request: Visit, reference: str) -> HttpResponse:
+    request.actor.require("view_case_file")
+    context = _head(request, reference, "case")
+    directive: Directive = context["directive"]
+    context |= {
+        "items": directive.case_file.select_related("model").defer("content"),
+        "comparables": directive.comparables.select_related("model", "capability"),
+    }
+    return render(request, "directives/case.html", context)
+
+
+def case_document(request: Visit, reference: str, item_id: int) -> HttpResponse:
+    """The bytes of a case document, as plain text and never as a page."""
+    request.actor.require("view_case_file")
+    item = find(reference).case_file.filter(pk=item_id).exclude(content=None).first()
+    if item is None:
+        raise NotFound("There is no such document.")
+    response = HttpResponse(bytes(item.content or b""), content_type="text/plain; charset=utf-8")
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Disposition"] = f'inline; filename="document-{item.pk}.txt"'
+    return response
+
+
+def alternatives(request: Visit, reference: str) -> HttpResponse:
+    """The narrower readings, previewed beside the directive as ordered."""
+    context = _head(request, reference, "alternatives")
+    shown: DirectiveVersion = context["shown"]
+    rows = [
+        (
+            "",
+            "As ordered",
+            previews.as_json(q := candidates.of_version(shown), previews.preview_of(q, fingerprint=False)),
+        )
+    ]
+    for alternative in context["directive"].alternatives.all():
+        question = candidates.with_alternative(shown, alternative.slug)
+        figures = previews.as_json(question, previews.preview_of(question, fingerprint=False))
+        rows.append((alternative.slug, alternative.title, figures))
+    context["rows"] = rows
+    return render(request, "directives/alternatives.html", context)
+
+
+HISTORY = Listing(sorts={"at": "pk"}, default="-at", filters={"action": contains("action")})
+
+
+def history(request: Visit, reference: str) -> HttpResponse:
+    request.actor.require("view_ledger")
+    context = _head(request, reference, "history")
+    context["page"] = HISTORY.page(request, ledger.timeline(context["directive"].subject))
+    return render(request, "directives/history.html", context)
+
+
+@require_POST
+def act(request: Visit, reference: str) -> HttpResponse:
+    """The acts of a directive's life; each button sends its name."""
+    name, reason = request.POST.get("act", ""), request.POST.get("reason", "").strip()
+    if name not in _ACTS:
+        raise Invalid("There is no such act.")
+    messages.success(request, _ACTS[name](request, reference, reason))
+    return redirect("directive-edit" if name == "new-version" else "directive", reference=reference)
+
+
+def _submit(request: Visit, reference: str, reason: str) -> str:
+    _confirm_count(request, reference)
+    asked = lifecycle.submit(actor=request.actor, reference=reference)
+    return f"Submitted. It waits for: {', '.join(stage.name for stage in asked.stages.all())}."
+
+
+def _confirm_count(request: Visit, reference: str) -> None:
+    """The number typed must be the number of people who lose access now, as the plan says it."""
+    draft = services.draft_of(find(reference))
+    lose = previews.preview_of(candidates.of_version(draft), fingerprint=False).lose_access
+    typed = request.POST.get("count", "").replace(",", "").strip()
+    if typed != str(lose):
+        raise Invalid(f"The number does not match the plan: {lose:,} people lose access as the draft was saved last.")
+
+
+def _withdraw(request: Visit, reference: str, reason: str) -> str:
+    lifecycle.withdraw(actor=request.actor, reference=reference)
+    return "Withdrawn."
+
+
+def _activate(request: Visit, reference: str, reason: str) -> str:
+    done = lifecycle.activate(actor=request.actor, reference=reference)
+    return f"{reference} version {done.version.number} is in force. Everybody covered is denied from now on."
+
+
+def _emergency(request: Visit, reference: str, reason: str) -> str:
+    done = lifecycle.activate(actor=request.actor, reference=reference, emergency=True, reason=reason)
+    return f"{reference} version {done.version.number} is in force. A second person has 24 hours to confirm it."
+
+
+def _ask(kind: str, words: str) -> Any:
+    def asking(request: Visit, reference: str, reason: str) -> str:
+        if not reason:
+            raise Invalid("Say why: the reason goes to whoever decides, and into the record.")
+        lifecycle.ask(actor=request.actor, reference=reference, act=kind, reason=reason)
+        return f"Asked to {words}. Another person decides; until then nothing changes."
+
+    return asking
+
+
+def _new_version(request: Visit, reference: str, reason: str) -> str:
+    version = services.draft_new_version(actor=request.actor, reference=reference)
+    return f"Version {version.number} is a draft. The version in force stays as it is."
+
+
+_ACTS: dict[str, Any] = {
+    "submit": _submit,
+    "withdraw": _withdraw,
+    "activate": _activate,
+    "emergency": _emergency,
+    "suspend": _ask("suspension", "suspend it"),
+    "resume": _ask("resumption", "resume it"),
+    "rescind": _ask("rescission", "rescind it"),
+    "new-version": _new_version,
+}

@@ -1,0 +1,116 @@
+"""People: the list, one person, the affected people of a manager, and My access."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from governance.directives.models import Directive
+from governance.enforcement import overview
+from governance.enforcement.answers import next_steps, summary
+from governance.enforcement.services import looks
+from governance.errors import NotFound, PermissionRefused
+from governance.people import queries
+from governance.people.models import Organisation, Person, PersonKind, PersonStatus
+from governance.waivers.queries import exceptions_visible_to
+from governance.web.frames import frame_of
+from governance.web.http import Visit
+from governance.web.listing import Listing, contains, equals
+
+LIST = Listing(
+    sorts={"name": "family_name", "department": "department", "kind": "kind", "id": "pk"},
+    default="name",
+    filters={
+        "q": contains("given_name", "family_name", "email", "id"),
+        "kind": equals("kind"),
+        "status": equals("status"),
+        "organisation": equals("organisation_id"),
+    },
+)
+AFFECTED = Listing(
+    sorts={"name": "person__family_name", "department": "person__department", "since": "since"},
+    default="name",
+    filters={
+        "q": contains("person__given_name", "person__family_name", "person__email"),
+        "directive": equals("directive__reference"),
+    },
+)
+
+
+def listing(request: Visit) -> HttpResponse:
+    request.actor.require("view_people")
+    page = LIST.page(request, Person.objects.select_related("organisation", "manager"))
+    context = {
+        "page": page,
+        "kinds": PersonKind.choices,
+        "statuses": PersonStatus.choices,
+        "organisations": Organisation.objects.order_by("name").values_list("id", "name")[:200],
+    }
+    return render(request, "people/list.html", context)
+
+
+def _find(person_id: str) -> Person:
+    person = Person.objects.select_related("organisation", "manager").filter(pk=person_id).first()
+    if person is None or "\x00" in person_id:
+        raise NotFound("There is no such person.")
+    return person
+
+
+def detail(request: Visit, person_id: str) -> HttpResponse:
+    """One person: record without sensitive values, and, for whom it is, every decision about them."""
+    request.actor.require("view_people")
+    person = _find(person_id)
+    context = {
+        "person": person,
+        "purposes": looks.PURPOSES,
+        "decisions": overview.decisions_of(person.pk) if request.actor.has("view_covered") else None,
+        "exceptions": exceptions_visible_to(request.user).filter(person=person)[:20],
+        "reports": person.direct_reports.count(),
+    }
+    return render(request, "people/detail.html", context)
+
+
+@require_POST
+def reveal(request: Visit, person_id: str) -> HttpResponse:
+    """The sensitive values, after the look was recorded. The answer is not stored anywhere."""
+    revealed = looks.reveal(actor=request.actor, person_id=person_id, purpose=request.POST.get("purpose", ""))
+    context = {"person": _find(person_id), "revealed": revealed, "purpose": request.POST["purpose"]}
+    template = "people/_revealed.html" if request.headers.get("HX-Request") == "true" else "people/revealed.html"
+    return render(request, template, context)
+
+
+def affected(request: Visit) -> HttpResponse:
+    """A manager's people whose access is off: which directive, what was asked for. Never why."""
+    me = queries.person_of(request.user)
+    if me is None or not queries.is_manager(me):
+        raise PermissionRefused("This page is for people who have reports.")
+    page = AFFECTED.page(request, overview.affected(queries.reports_of(me.pk)))
+    context = {
+        "page": page,
+        "frame": frame_of(request),
+        "directives": Directive.objects.filter(state="active").order_by("reference"),
+    }
+    return render(request, "people/affected.html", context)
+
+
+def my_access(request: Visit) -> HttpResponse:
+    """Any employee's or partner's honest page: what is on, what is off, why, and what can be done."""
+    me = queries.person_of(request.user)
+    context: dict[str, object] = {"frame": frame_of(request), "me": me}
+    if me is not None:
+        decisions = [d for d in overview.decisions_of(me.pk) if d.code not in ("capability_disabled",)]
+        denied = [d for d in decisions if d.code in ("directive", "directive_unknown", "paused")]
+        references = sorted({reference for decision in denied for reference in decision.directives})
+        names = sorted({d.model_capability.model for d in denied if d.model_capability})
+        context |= {
+            "decisions": [(decision, summary(decision)) for decision in decisions],
+            "denied": denied,
+            "unknown": any(decision.code == "directive_unknown" for decision in denied),
+            "steps": sorted({step for decision in denied for step in next_steps(decision)}),
+            "orders": Directive.objects.filter(reference__in=references),
+            "models": overview.model_names(names),
+            "exceptions": exceptions_visible_to(request.user).filter(person=me)[:5],
+            "manager": me.manager,
+        }
+    return render(request, "people/my_access.html", context)

@@ -1,0 +1,95 @@
+/* What HTMX and HTML cannot do alone: shortcuts, focus after a swap, what hides again. Everything works without it. */
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const inField = (target) => target.matches("input, select, textarea, [contenteditable]");
+
+/* Single keys, which each browser can turn off (WCAG 2.1.4). None of them decides anything. */
+const OFF = "shortcuts-off";
+const off = () => { try { return localStorage.getItem(OFF) === "1"; } catch { return false; } };
+const choice = byId(OFF);
+if (choice) {
+  choice.checked = off();
+  choice.addEventListener("change", () => { try { localStorage.setItem(OFF, choice.checked ? "1" : "0"); } catch { /* private window */ } });
+}
+
+function move(step) {
+  const all = [...document.querySelectorAll("#rows tbody tr, .tasks.moving > li")];
+  if (!all.length) return;
+  const at = all.findIndex((row) => row.contains(document.activeElement));
+  const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
+  next.querySelector("a, button, input")?.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") return closeAccount(true);
+  if (event.ctrlKey || event.metaKey || event.altKey || inField(event.target) || off()) return;
+  if (event.key === "/") { (byId("find") ?? byId("q"))?.focus(); event.preventDefault(); }
+  else if (event.key === "j") move(1);
+  else if (event.key === "k") move(-1);
+  else if (event.key === "?") byId("shortcuts")?.togglePopover();
+});
+
+/* The account menu closes as a menu does. */
+function closeAccount(back) {
+  const menu = document.querySelector(".account[open]");
+  if (!menu) return;
+  menu.open = false;
+  if (back) menu.querySelector("summary").focus();
+}
+document.addEventListener("click", (event) => { if (!event.target.closest(".account")) closeAccount(false); });
+
+/* After a swap the keyboard is where it was, found again by name, or at the first error. */
+let focused = null;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const active = document.activeElement;
+  focused = active?.name && event.detail.target?.contains?.(active) ? [active.name, active.tagName === "BUTTON" ? active.value : null] : null;
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  const errors = byId("errors");
+  if (errors && event.detail.xhr?.status >= 400) return errors.focus();
+  if (focused && document.activeElement === document.body) {
+    const [name, value] = focused;
+    const same = [...document.getElementsByName(name)];
+    (same.find((one) => value === null || one.value === value) ?? same.at(-1))?.focus();
+  }
+  focused = null;
+  timeReveals();
+});
+
+/* While the next answer is on its way, the old one says so. */
+document.addEventListener("htmx:beforeRequest", (event) => event.detail.target?.setAttribute?.("aria-busy", "true"));
+document.addEventListener("htmx:afterRequest", (event) => event.detail.target?.removeAttribute?.("aria-busy"));
+
+/* No answer, or a broken one: say so instead of showing an old state as if it were new. */
+const connection = (lost) => { const note = byId("connection"); if (note) note.hidden = !lost; };
+for (const name of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(name, () => connection(true));
+document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 500) connection(true); });
+document.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.status < 500) connection(false); });
+
+/* Revealed values hide again after a while; whoever still reads asks for more time (WCAG 2.2.1). */
+function timeReveals() {
+  for (const shown of document.querySelectorAll("[data-hide-after]:not([data-timed])")) {
+    shown.dataset.timed = "yes";
+    const hide = () => { shown.textContent = "Hidden again. Reload the page to give a purpose and look once more."; };
+    let timer = setTimeout(hide, shown.dataset.hideAfter * 1000);
+    const note = shown.querySelector("[data-timer]");
+    if (!note) continue;
+    note.hidden = false;
+    note.querySelector("button").addEventListener("click", () => { clearTimeout(timer); timer = setTimeout(hide, shown.dataset.hideAfter * 1000); });
+  }
+}
+timeReveals();
+
+/* Toasts are never the only record, so they may go; they stay while the pointer or the keyboard is on them. */
+const leaving = new WeakSet();
+function timeToasts() {
+  for (const toast of document.querySelectorAll(".toast")) {
+    if (leaving.has(toast)) continue;
+    leaving.add(toast);
+    const leave = () => (toast.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : toast.remove());
+    setTimeout(leave, 8000);
+  }
+}
+timeToasts();
+document.addEventListener("htmx:oobAfterSwap", timeToasts);
