@@ -1,0 +1,1 @@
+"""Benchmarks: each part beside its reference, in the same run, interleaved (CONTRACTS.md, *Benchmarks*)."""

@@ -1,0 +1,1 @@
+"""What the decision API is measured against, on the same server and database."""
