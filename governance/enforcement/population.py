@@ -136,6 +136,12 @@ def permitted(policy: Policy, item: ModelCapability) -> Sql:
     return all_of([admitted, *kept])
 
 
+def rules_on(policy: Policy, item: ModelCapability) -> list[CompiledRule]:
+    """The rules that decide on one model capability."""
+    audience = [item.audience.rule] if item.audience else []
+    return audience + [rule.rule for rule in policy.directives_on.get(item.id, ())]
+
+
 def rules_of(policy: Policy) -> list[CompiledRule]:
     audiences = [item.audience.rule for item in policy.model_capabilities.values() if item.audience]
     return audiences + [rule.rule for rule in policy.directives]

@@ -6,7 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from governance.enforcement.policy import ModelCapability, Policy
-from governance.enforcement.population import FALSE, Sql, from_people, join_sql, on_one_epoch, permitted
+from governance.enforcement.population import (
+    FALSE,
+    Sql,
+    from_people,
+    join_sql,
+    on_one_epoch,
+    permitted,
+    reads_organisation,
+    rules_on,
+)
 from governance.enforcement.sources import DJANGO, Source
 
 _EPOCH = "(SELECT value FROM enforcement_policyepoch)"
@@ -27,8 +36,12 @@ def people_permitted(model: str, capability: str, *, after: str, limit: int, sou
     def build(policy: Policy) -> Sql:
         item = policy.model_capabilities.get((model, capability))
         where = permitted(policy, item) if item else FALSE
+        organisation = reads_organisation(rules_on(policy, item)) if item else False
         page = (
-            Sql(f"SELECT p.id FROM {from_people(organisation=True, permissions=True)}\nWHERE p.id > %s AND ", (after,))
+            Sql(
+                f"SELECT p.id FROM {from_people(organisation=organisation, permissions=True)}\nWHERE p.id > %s AND ",
+                (after,),
+            )
             + where
             + Sql(" ORDER BY p.id LIMIT %s", (limit + 1,))
         )

@@ -60,11 +60,10 @@ def joins(*, organisation: bool, permissions: bool = False) -> str:
     Few people have a held state, a waiver or a grant. They are put together first and joined once, so that everybody else
     costs one look into a small hash table instead of five.
     """
-    of_organisation = ["people_organisation o"]
-    if organisation:
-        of_organisation.append("LEFT JOIN people_heldorganisation ho ON ho.organisation_id = o.id")
+    of_organisation = "people_organisation o LEFT JOIN people_heldorganisation ho ON ho.organisation_id = o.id"
     few = ["SELECT person_id FROM people_heldperson"]
     of_few = ["LEFT JOIN people_heldperson h ON h.person_id = few.person_id"]
+    grants = f"LEFT JOIN {_GRANTS.format('organisation_id')} go ON go.organisation_id ="
     if organisation:
         of_few.append("LEFT JOIN people_organisation hpo ON hpo.id = h.org_id")
         of_few.append("LEFT JOIN people_heldorganisation hpho ON hpho.organisation_id = h.org_id")
@@ -73,11 +72,11 @@ def joins(*, organisation: bool, permissions: bool = False) -> str:
         few.append("SELECT person_id FROM waivers_grant WHERE person_id IS NOT NULL")
         of_few.append(f"LEFT JOIN {_WAIVERS} w ON w.person_id = few.person_id")
         of_few.append(f"LEFT JOIN {_GRANTS.format('person_id')} g ON g.person_id = few.person_id")
-        of_organisation.append(f"LEFT JOIN {_GRANTS.format('organisation_id')} go ON go.organisation_id = o.id")
-    text = f"LEFT JOIN (({' UNION '.join(few)}) few {' '.join(of_few)}) ON few.person_id = p.id"
-    if organisation or permissions:
-        text = f"LEFT JOIN ({' '.join(of_organisation)}) ON o.id = p.org_id\n{text}"
-    return text
+        of_organisation += f" {grants} o.id"
+    joined = f"LEFT JOIN (({' UNION '.join(few)}) few {' '.join(of_few)}) ON few.person_id = p.id"
+    if organisation:
+        return f"LEFT JOIN ({of_organisation}) ON o.id = p.org_id\n{joined}"
+    return f"{grants} p.org_id\n{joined}" if permissions else joined
 
 
 GRANTS_OF_ORGANISATION = "CASE WHEN h.person_id IS NULL OR h.org_id IS NOT DISTINCT FROM p.org_id THEN go.items END"
