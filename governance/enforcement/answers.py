@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from governance.enforcement.decision import Covering, Decision
+from governance.enforcement.settling import settling
 from governance.errors import Refused
 from governance.rules import explain
 
@@ -45,17 +46,23 @@ def summary(decision: Decision) -> str:
     return _SUMMARIES[decision.code]
 
 
-def next_steps(decision: Decision) -> list[str]:
-    """What the person, or somebody for them, can do."""
-    steps = []
+def next_steps(decision: Decision, manager: str | None = None) -> list[str]:
+    """What the person, or somebody for them, can do. ``manager`` names whoever can file an exception for them."""
+    steps = [one.text for one in settling(decision)]
+    if steps:
+        steps[-1] += " People operations verifies; the decision follows at once."
     if decision.code in ("directive", "directive_unknown"):
         denying = [entry for entry in decision.covering if entry.denies and not entry.waived]
-        if any(entry.truth is None for entry in denying):
-            steps.append("Settle the person's record with people operations: the decision follows at once.")
-        if all(entry.directive.waivable != "never" for entry in denying):
-            steps.append(f"A manager can file an exception from {', '.join(decision.directives)}.")
-        else:
+        if decision.subject is not None and len(decision.subject.states) > 1:
+            steps.append("A change of the record waits for a second person; until then the stricter value counts.")
+        if any(entry.directive.waivable == "never" for entry in denying):
             steps.append("The directive admits no waivers; ask trust and safety.")
+        elif manager:
+            steps.append(f"An exception can be filed by {manager}, or by a manager above: {_named(decision)}.")
+        else:
+            steps.append(
+                f"No manager is on record who could file an exception from {_named(decision)}; ask trust and safety."
+            )
     elif decision.code == "paused":
         steps.append("Wait until the pause is lifted; ask trust and safety.")
     elif decision.code == "outside_audience":
@@ -63,6 +70,10 @@ def next_steps(decision: Decision) -> list[str]:
     elif decision.code == "cannot_decide":
         steps.append("Ask again in a moment; if it lasts, tell the platform administrators.")
     return steps
+
+
+def _named(decision: Decision) -> str:
+    return ", ".join(decision.directives)
 
 
 def trace(decision: Decision) -> dict[str, Any]:
@@ -97,15 +108,17 @@ def _traced(entry: Covering, decision: Decision) -> dict[str, Any]:
     }
 
 
-def as_json(decision: Decision, *, explained: bool, help_url: str = "/my-access") -> dict[str, Any]:
-    """The answer as the decision API shapes it (CONTRACTS.md, *Decision API*)."""
+def as_json(
+    decision: Decision, *, explained: bool, manager: str | None = None, help_url: str = "/my-access"
+) -> dict[str, Any]:
+    """The answer as the decision API shapes it (CONTRACTS.md, *Decision API*). ``manager``: the id of the person's."""
     reason: dict[str, Any] = {"code": decision.code, "directives": list(decision.directives)}
     if not decision.permit:
         reason["help_url"] = help_url
     if explained:
         reason |= {
             "summary": summary(decision),
-            "next_steps": next_steps(decision),
+            "next_steps": next_steps(decision, manager),
             "trace": trace(decision),
         }
     context: dict[str, Any] = {"id": decision.id, "reason": reason}
@@ -116,18 +129,21 @@ def as_json(decision: Decision, *, explained: bool, help_url: str = "/my-access"
     return {"decision": decision.permit, "context": context}
 
 
-def in_words(decision: Decision) -> str:
+def in_words(decision: Decision, manager: str | None = None) -> str:
     """The whole explanation as plain text, without attribute values."""
     lines = [f"{'Permit' if decision.permit else 'Deny'} ({decision.code}). {summary(decision)}"]
     traced = trace(decision)
     if traced.get("audience"):
         lines.append(f"Audience {traced['audience']['slug']}: {traced['audience']['truth']}")
         lines += _tree(traced["audience"]["rule"])
+        lines.append(f"Grant: {'in force' if traced['grant'] else 'none in force'}")
     for entry in traced.get("directives", ()):
-        answered = ", answered by a waiver" if entry["waived"] else ""
+        answered = ", answered by a waiver" if entry["waived"] else ", no waiver in force" if entry["denies"] else ""
         lines.append(f"Directive {entry['reference']} ({entry['effect']}): {entry['truth']}{answered}")
         lines += _tree(entry["rule"])
-    lines += [f"Next: {step}" for step in next_steps(decision)]
+        if len(entry["rule"]["reasons"]) > 1:
+            lines.append(f"  Any one of {len(entry['rule']['reasons'])} sets of conditions would decide this alone.")
+    lines += [f"Next: {step}" for step in next_steps(decision, manager)]
     return "\n".join(lines)
 
 

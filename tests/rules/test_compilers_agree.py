@@ -1,4 +1,4 @@
-"""SQL ≡ closure, on random rules and random people with unknowns, in the real database."""
+"""SQL ≡ closure ≡ compiled function, on random rules and random people with unknowns, in the real database."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from governance.rules import narrowing
 from governance.rules.attributes import ATTRIBUTES, LIST_OPERATORS, SLOTS, Type
 from governance.rules.closures import compile_closure
+from governance.rules.generated import compile_function
 from governance.rules.language import All, Any_, Const, Leaf, Not, Rule, dump, parse
 from governance.rules.sql import compile_sql, person_columns
 
@@ -98,9 +99,11 @@ def truths_in_sql(rule: Rule, people: list[tuple[Any, ...]]) -> list[bool | None
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rule=rules(), people=st.lists(facts(), min_size=1, max_size=12))
-def test_sql_and_closure_give_the_same_truth(rule: Rule, people: list[tuple[Any, ...]]) -> None:
-    closure = compile_closure(rule)
-    assert truths_in_sql(rule, people) == [closure(person) for person in people]
+def test_sql_closure_and_compiled_function_give_the_same_truth(rule: Rule, people: list[tuple[Any, ...]]) -> None:
+    closure, function = compile_closure(rule), compile_function(rule)
+    truths = [closure(person) for person in people]
+    assert truths_in_sql(rule, people) == truths
+    assert [function(person) for person in people] == truths
 
 
 @settings(max_examples=200, deadline=None)

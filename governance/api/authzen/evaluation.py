@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from governance.accounts.models import Scope
@@ -12,6 +12,7 @@ from governance.api.problems import Problem
 from governance.enforcement.answers import as_json
 from governance.enforcement.decision import Decision, Reading, evaluate, people_and_policy
 from governance.enforcement.policy import Client, Policy
+from governance.enforcement.settling import managers_of
 
 MAX_ITEMS = 1_000
 _LONGEST = 200  # what a caller sent may be of any length; what is recorded of it is not
@@ -30,11 +31,23 @@ def _one(request: Request, services: Services, client: Client, asked: Question) 
     reading, policy = people_and_policy((asked.person,), services.source)
     request.confirm(client, Scope.DECIDE, policy)
     require_epoch(policy, asked.min_epoch)
-    return _answer(request, services, client, asked, reading, policy)[1]
+    managers = _managers((asked.person,), services, client)
+    return _answer(request, services, client, asked, reading, policy, managers)[1]
+
+
+def _managers(people: Iterable[str], services: Services, client: Client) -> Mapping[str, str | None]:
+    """Who could file exceptions for these people, where the client may have explanations: one statement for all."""
+    return managers_of(people, services.source) if Scope.EXPLAIN in client.scopes else {}
 
 
 def _answer(
-    request: Request, services: Services, client: Client, asked: Question, reading: Reading, policy: Policy
+    request: Request,
+    services: Services,
+    client: Client,
+    asked: Question,
+    reading: Reading,
+    policy: Policy,
+    managers: Mapping[str, str | None],
 ) -> tuple[Decision, dict[str, Any]]:
     decision = evaluate(policy, reading.of(asked.person), asked.model, asked.capability)
     services.recorder.put(
@@ -45,7 +58,8 @@ def _answer(
         )
     )  # fmt: skip
     explained = Scope.EXPLAIN in client.scopes
-    return decision, as_json(decision, explained=explained, help_url=services.help_url(request))
+    manager = managers.get(asked.person)
+    return decision, as_json(decision, explained=explained, manager=manager, help_url=services.help_url(request))
 
 
 def evaluations(request: Request, services: Services) -> dict[str, Any]:
@@ -68,8 +82,9 @@ def evaluations(request: Request, services: Services) -> dict[str, Any]:
     people = {one.person for one in asked if isinstance(one, Question)}
     reading, policy = people_and_policy(people, services.source)
     request.confirm(client, Scope.DECIDE, policy)
+    managers = _managers(people, services, client)
     results: list[dict[str, Any]] = []
-    for permit, result in _answers(request, services, client, asked, reading, policy):
+    for permit, result in _answers(request, services, client, asked, reading, policy, managers):
         results.append(result)
         if permit is stop_at:
             break
@@ -83,6 +98,7 @@ def _answers(
     asked: list[Question | Problem],
     reading: Reading,
     policy: Policy,
+    managers: Mapping[str, str | None],
 ) -> Iterator[tuple[bool, dict[str, Any]]]:
     for one in asked:
         try:
@@ -93,7 +109,7 @@ def _answers(
             error = {"status": problem.status, "message": problem.detail}
             yield False, {"decision": False, "context": {"error": error}}
         else:
-            decision, result = _answer(request, services, client, one, reading, policy)
+            decision, result = _answer(request, services, client, one, reading, policy, managers)
             yield decision.permit, result
 
 

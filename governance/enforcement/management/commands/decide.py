@@ -8,6 +8,7 @@ from typing import Any
 from governance.accounts.commands import GovernanceCommand
 from governance.enforcement.answers import as_json, refuse_time_travel
 from governance.enforcement.decision import decide
+from governance.enforcement.settling import manager_for
 
 
 class Command(GovernanceCommand):
@@ -23,7 +24,7 @@ class Command(GovernanceCommand):
     def act(self, **options: Any) -> None:
         refuse_time_travel(options["at"])
         decision = decide(options["person"], options["model"], options["capability"])
-        answer = as_json(decision, explained=True)
+        answer = as_json(decision, explained=True, manager=manager_for(decision, options["person"]))
         if options["json"]:
             self.print_json(answer)
         else:
