@@ -305,3 +305,32 @@ class Alternative(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+
+class Expected(models.TextChoices):
+    COVERED = "covered", "Covered"
+    NOT_COVERED = "not_covered", "Not covered"
+    UNKNOWN = "unknown", "Unknown"
+
+
+class TestPerson(models.Model):
+    """An invented person with the outcome that every version of the directive must give: written once, run on each.
+
+    ``facts`` maps attributes to values as rules write them; what is left out is unknown.
+    """
+
+    __test__ = False  # not a test case, whatever its name says to a test runner
+
+    directive = models.ForeignKey(Directive, on_delete=models.PROTECT, related_name="test_people")
+    name = models.CharField(max_length=100)
+    facts = models.JSONField()
+    expected = models.CharField(max_length=12, choices=Expected)
+    added_by = models.CharField(max_length=150)
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["directive", "name"], name="test_person_name")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -273,9 +273,17 @@ SELECT (SELECT value FROM enforcement_policyepoch), statement_timestamp(), {memb
 _TOTAL, _KIND, _DEPARTMENT, _ORGANISATION, _LOCATION = 0b1111, 0b0111, 0b1011, 0b1101, 0b1110
 
 
-def compute(candidate: Candidate, *, fingerprint: bool = True) -> Preview:
-    """Compute the preview of ``candidate`` against the policy in force, in one snapshot; writes nothing."""
-    policy, rows = on_one_epoch(lambda policy: _Plan(policy, candidate, fingerprint=fingerprint).statement())
+def compute(candidate: Candidate, *, fingerprint: bool = True, without: Iterable[int] = ()) -> Preview:
+    """Compute the preview of ``candidate`` against the policy in force, in one snapshot; writes nothing.
+
+    ``without``: ids of directives that the comparison leaves out, as if they were not in force now.
+    """
+
+    def build(policy: Policy) -> Sql:
+        now = with_directive(policy, None, without=without)
+        return _Plan(now, candidate, fingerprint=fingerprint).statement()
+
+    policy, rows = on_one_epoch(build)
     return _read(policy.epoch, rows, candidate)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from governance.directives.models import DirectiveVersion, Effect, OnUnknown
+from governance.directives.models import DirectiveKind, DirectiveVersion, Effect, OnUnknown
 from governance.enforcement import candidates
 from governance.enforcement import policy as policies
 from governance.enforcement.candidates import Question
@@ -70,6 +70,31 @@ def warnings(question: Question, preview: Preview) -> list[str]:
 
 def preview_of(question: Question, *, fingerprint: bool = True) -> Preview:
     return compute(candidates.candidate(question), fingerprint=fingerprint)
+
+
+def second_baseline(question: Question) -> dict[str, Any] | None:
+    """The effect against now *without* what hides it: a pause in force, or a directive that the version replaces.
+
+    An order that takes over from a pause ends no decision, since the pause denies everybody already; what it does by itself
+    is seen only beside a present without the pause. None where nothing of the kind is in force on the same capabilities.
+    """
+    candidate = candidates.candidate(question)
+    hiding = [
+        rule
+        for rule in policies.refreshed().directives
+        if rule.directive_id != candidate.rule.directive_id
+        and (rule.directive_id in candidate.replaces or rule.kind == DirectiveKind.PAUSE)
+        and rule.scope & candidate.rule.scope
+    ]
+    if not hiding:
+        return None
+    found = compute(candidate, fingerprint=False, without=[rule.directive_id for rule in hiding])
+    return {
+        "without": [rule.reference for rule in hiding],
+        "lose_access": found.lose_access,
+        "regain_access": found.regain_access,
+        "decisions_flipped": found.decisions_flipped,
+    }
 
 
 def _members(version: DirectiveVersion) -> Sql:

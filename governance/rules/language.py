@@ -189,6 +189,18 @@ def parse(document: object) -> Rule:
     return tree
 
 
+def read_fact(name: str, value: object) -> Any:
+    """A value that an attribute may have, as rules write it (lists as lists). Raises ``RuleError`` for any other."""
+    attribute, reader = ATTRIBUTES.get(name), _Reader()
+    if attribute is None:
+        raise RuleError([(name, "is not an attribute that rules may read")])
+    many = attribute.type is Type.COUNTRIES
+    found = reader._values(attribute, value, name) if many else reader._value(attribute, value, name)
+    if reader.errors:
+        raise RuleError(reader.errors)
+    return found
+
+
 def leaves(rule: Rule) -> Iterator[Leaf]:
     """Every leaf, in reading order."""
     match rule:

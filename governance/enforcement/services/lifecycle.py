@@ -15,6 +15,7 @@ from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
 from governance.approvals.models import Request
 from governance.approvals.services import ConflictSpec, Outcome
+from governance.directives import profiles
 from governance.directives import services as directives
 from governance.directives.models import Directive, DirectiveVersion, OnUnknown, WaiverPolicy
 from governance.directives.states import DirectiveState, VersionState
@@ -47,6 +48,7 @@ def submit(*, actor: Actor, reference: str) -> Request:
     directive = directives.lock(reference)
     version = directives.draft_of(directive)
     directives.fix(actor=actor, directive=directive, version=version)
+    profiles.refuse_failing(directive, version.expanded_rule)
     directives.submit(actor=actor, directive=directive, version=version)
     preview = previews.store(version)
     return approvals.open_request(

@@ -8,6 +8,7 @@ its time is over. Tests hold it against brute force.
 from governance.rules.analysis.questions import (
     LIMIT,
     Branch,
+    Comparison,
     Coverage,
     Finding,
     Relation,
@@ -25,6 +26,7 @@ from governance.rules.analysis.questions import (
 __all__ = [
     "LIMIT",
     "Branch",
+    "Comparison",
     "Coverage",
     "Finding",
     "Relation",

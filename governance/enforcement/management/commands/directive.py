@@ -11,7 +11,7 @@ from governance.accounts.commands import GovernanceCommand, add_as, os_user
 from governance.approvals import queries as approvals
 from governance.approvals.states import RequestState
 from governance.directives.models import Directive
-from governance.enforcement import candidates, previews, queries
+from governance.enforcement import candidates, previews, queries, remarks
 from governance.enforcement.documents import beside, read_rule, read_yaml
 from governance.enforcement.services import lifecycle, runs
 from governance.enforcement.services.loading import load_directives
@@ -93,6 +93,8 @@ class Command(GovernanceCommand):
         else:
             question = candidates.of_version(version)
         document = previews.as_json(question, previews.preview_of(question))
+        document |= {"second_baseline": previews.second_baseline(question)}
+        document |= {"remarks": [remark.text for remark in remarks.about(question)]}
         if options["json"]:
             self.print_json(document)
             return
@@ -102,8 +104,13 @@ class Command(GovernanceCommand):
             "keep_by_waiver", "decisions_flipped",
         ):  # fmt: skip
             self.stdout.write(f"{name.replace('_', ' '):>18}  {document[name]:>9,}")
-        for warning in document["warnings"]:
-            self.stdout.write(f"Note: {warning}")
+        if (beside := document["second_baseline"]) is not None:
+            named = ", ".join(beside["without"])
+            self.stdout.write(
+                f"Without {named}, {beside['lose_access']:,} people would lose access by this version itself."
+            )
+        for note in (*document["warnings"], *document["remarks"]):
+            self.stdout.write(f"Note: {note}")
 
     def _submit(self, actor: Actor, options: dict[str, Any]) -> None:
         request = lifecycle.submit(actor=actor, reference=options["reference"])

@@ -1,0 +1,104 @@
+"""Test people: invented profiles with the outcome every version must give. They run on each version, and block submission.
+
+An emergency activation does not wait for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from governance.accounts.actor import Actor
+from governance.directives import services
+from governance.directives.models import Directive, Expected, TestPerson
+from governance.errors import Invalid, NotFound
+from governance.rules import language
+from governance.rules.attributes import SLOTS
+from governance.rules.closures import compile_closure
+from governance.rules.language import RuleError
+
+_OUTCOMES = {True: Expected.COVERED, False: Expected.NOT_COVERED, None: Expected.UNKNOWN}
+MOST = 200
+"""Test people of one directive."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One test person put to a rule."""
+
+    person: TestPerson
+    outcome: Expected
+
+    @property
+    def passes(self) -> bool:
+        return self.outcome == self.person.expected
+
+
+def run(directive: Directive, rule: object) -> list[Trial]:
+    """Every test person of a directive against a rule (a document whose country groups are expanded)."""
+    evaluate = compile_closure(language.parse(rule))
+    found = []
+    for person in directive.test_people.all():
+        facts = {name: language.read_fact(name, value) for name, value in person.facts.items()}
+        found.append(Trial(person, _OUTCOMES[evaluate([facts.get(name) for name in SLOTS])]))
+    return found
+
+
+def refuse_failing(directive: Directive, rule: object) -> None:
+    """Raise ``Invalid`` naming each test person for whom the rule does not give the outcome expected."""
+    errors = [
+        (
+            trial.person.name,
+            f"is {trial.outcome.label.lower()}, and should be {trial.person.get_expected_display().lower()}",
+        )
+        for trial in run(directive, rule)
+        if not trial.passes
+    ]
+    if errors:
+        raise Invalid("The rule does not give what its test people expect.", errors)
+
+
+@transaction.atomic
+def save_test_person(*, actor: Actor, reference: str, name: str, facts: Mapping[str, Any], expected: str) -> TestPerson:
+    """Add a test person, or replace the one of that name. ``facts`` maps attributes to values; unknown ones are left out.
+
+    Raises ``Invalid`` naming each value that the attribute cannot have.
+    """
+    actor.require("draft_directives")
+    directive, name = services.lock(reference), name.strip()
+    errors = [] if name else [("name", "is required")]
+    if expected not in Expected.values:
+        errors.append(("expected", f"must be one of {', '.join(Expected.values)}"))
+    for attribute, value in facts.items():
+        try:
+            language.read_fact(attribute, value)
+        except RuleError as error:
+            errors += error.errors
+    others = directive.test_people.exclude(name=name)
+    if others.count() >= MOST:
+        errors.append(("name", f"a directive has at most {MOST} test people"))
+    if errors:
+        raise Invalid("The test person was not saved.", errors)
+    person, _ = TestPerson.objects.update_or_create(
+        directive=directive,
+        name=name,
+        defaults={"facts": dict(facts), "expected": expected, "added_by": actor.name},
+    )
+    digest = hashlib.sha256(language.canonical(dict(facts))).hexdigest()
+    services.record(actor, directive, "test_person_saved", name=person.name, expected=expected, digest=digest)
+    return person
+
+
+@transaction.atomic
+def remove_test_person(*, actor: Actor, reference: str, person_id: int) -> None:
+    actor.require("draft_directives")
+    directive = services.lock(reference)
+    person = directive.test_people.filter(pk=person_id).first()
+    if person is None:
+        raise NotFound("There is no such test person.")
+    person.delete()
+    services.record(actor, directive, "test_person_removed", name=person.name)
