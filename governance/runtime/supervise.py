@@ -50,7 +50,8 @@ def _environment(data: Path) -> dict[str, str]:
         "SUPERVISOR_PID": str(os.getpid()),
     }
     if not secrets.from_environment("DATABASE_URL"):
-        environment["DATABASE_URL"] = database.embedded_url(data)
+        urls = database.embedded(data)
+        environment |= {"DATABASE_URL": urls.program, "DATABASE_OWNER_URL": urls.owner}
     return environment
 
 
