@@ -32,5 +32,7 @@ def test_a_person_is_found_by_address_through_the_index() -> None:
 def _only_as_the_index_has_it(execute, sql, params, many, context):  # type: ignore[no-untyped-def]
     assert "UPPER(" not in sql
     if "people_person" in sql:
-        assert 'LOWER("people_person"."email") = (LOWER(' in sql or 'LOWER("people_person"."email") = LOWER(' in sql, sql
+        assert 'LOWER("people_person"."email") = (LOWER(' in sql or 'LOWER("people_person"."email") = LOWER(' in sql, (
+            sql
+        )
     return execute(sql, params, many, context)
