@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from governance.directives import content
 from governance.errors import Invalid
 from governance.rules import language, templates
 from governance.rules.attributes import ATTRIBUTES, LIST_OPERATORS, Attribute, Type
@@ -225,7 +226,7 @@ def _from_json(text: str) -> Any:
     """A rule typed or pasted as JSON, in the language as it stands. Raises ``Invalid``."""
     try:
         document = json.loads(text)
-        language.parse(language.expand_groups(document, _AnyGroup()))
+        language.parse(content.expand(document))
     except RuleError as error:
         raise Invalid("The JSON is not a rule.", error.errors) from None
     except (ValueError, RecursionError) as error:
@@ -233,22 +234,12 @@ def _from_json(text: str) -> Any:
     return document
 
 
-class _AnyGroup(dict[str, list[str]]):
-    """Every country group, as if it were empty: which ones there are is judged when the version is."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-    def get(self, name: str, default: Any = None) -> list[str]:
-        return []
-
-
 def _past(text: str) -> list[Any]:
     """The rules before, as the form sent them back; whatever is odd is forgotten."""
     try:
         found = json.loads(text) if text else []
         for rule in found:
-            language.parse(language.expand_groups(rule, _AnyGroup()))
+            language.parse(content.expand(rule))
     except (ValueError, RecursionError, TypeError):
         return []
     return list(found)[-MOST_PAST:]
