@@ -169,6 +169,11 @@ def licences(directive: Directive) -> QuerySet[Any]:
     return directive.licences.annotate(drawn=Coalesce(Subquery(drawing.values("n")), 0))
 
 
+def open_questions(directive: Directive) -> QuerySet[Any]:
+    """What the authority was asked and has not answered, oldest first; documents stay unread."""
+    return directive.case_file.filter(kind="clarification", state="open").defer("content").order_by("at")
+
+
 def model_names(slugs: Sequence[str]) -> list[str]:
     """The names of models, in order of their slugs."""
     return list(AIModel.objects.filter(slug__in=slugs).order_by("slug").values_list("name", flat=True))

@@ -123,7 +123,6 @@ def _impact(version: DirectiveVersion, statement: VersionStatement) -> dict[str,
         "version": version,
         "preview": previews.as_json(question, found),
         "sentence": english.sentence(language.parse(candidates.content.expand(statement.rule))),
-        "unchanged": found.population - found.lose_access - found.keep_by_waiver - found.to_verify,
     }
 
 

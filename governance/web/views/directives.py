@@ -83,6 +83,7 @@ def summary(request: Visit, reference: str) -> HttpResponse:
         "scope": list(shown.scope.select_related("model", "capability")),
         "stored": getattr(shown, "stored_preview", None),
         "licences": overview.licences(context["directive"]),
+        "questions": overview.open_questions(context["directive"]) if request.actor.has("view_case_file") else [],
         "can_draft": context["state"] in ("active", "suspended", "approved") and context["pending"] is None,
     }
     return render(request, "directives/summary.html", context)

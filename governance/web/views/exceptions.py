@@ -29,6 +29,7 @@ LIST = Listing(
         "q": contains("person__given_name", "person__family_name"),
         "state": equals("state"),
         "directive": equals("directive__reference"),
+        "waived": lambda queryset, _: queryset.filter(waiver__in=overview.running_waivers()),
     },
 )
 MITIGATIONS = (
