@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
@@ -129,6 +130,11 @@ def affected(people: QuerySet[Person]) -> QuerySet[Restriction]:
             waived_until=Subquery(waiver.values("ends_at")[:1]),
         )
     )
+
+
+def waived_until(person: Person) -> datetime | None:
+    """When the first of a person's running waivers ends."""
+    return running_waivers().filter(person=person).order_by("ends_at").values_list("ends_at", flat=True).first()
 
 
 def covered_people(directive: Directive) -> QuerySet[Person]:

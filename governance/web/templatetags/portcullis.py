@@ -206,6 +206,18 @@ def few(value: int, *, exact: bool) -> str:
 
 
 @register.filter
+def since_at(moment: datetime) -> str:
+    here = local(moment)
+    return f"Since {here:%a %-d %B}, {clock(here)} {_zone(here)}"
+
+
+@register.filter
+def field_name(field: str) -> str:
+    """A field's name as the form shows it: *legal_basis* is *Legal basis*."""
+    return field.replace("_", " ").capitalize()
+
+
+@register.filter
 def version_fixed(version: int) -> str:
     return f"Version {version}, cannot be changed"
 

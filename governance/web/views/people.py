@@ -6,9 +6,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from governance.approvals import queries as approvals
 from governance.directives.models import Directive
 from governance.enforcement import overview
-from governance.enforcement.answers import next_steps, summary
+from governance.enforcement import queries as enforcement
+from governance.enforcement.decision import Decision
 from governance.enforcement.services import looks
 from governance.errors import NotFound, PermissionRefused
 from governance.people import queries
@@ -94,6 +96,27 @@ def affected(request: Visit) -> HttpResponse:
     return render(request, "people/affected.html", context)
 
 
+def _by_model(decisions: list[Decision]) -> list[dict[str, str]]:
+    """One row for a model whose capabilities all stand alike, else one for each state with the capabilities in it."""
+    models: dict[str, dict[str, list[str]]] = {}
+    for decision in decisions:
+        if decision.model_capability is None:
+            continue
+        state = (
+            "waiver" if decision.code == "waiver"
+            else "on" if decision.permit
+            else "outside" if decision.code == "outside_audience"
+            else "off"
+        )  # fmt: skip
+        states = models.setdefault(decision.model_capability.model_name, {})
+        states.setdefault(state, []).append(decision.model_capability.capability_name)
+    return [
+        {"model": model, "state": state, "what": ", ".join(names).capitalize()}
+        for model, states in models.items()
+        for state, names in states.items()
+    ]
+
+
 def my_access(request: Visit) -> HttpResponse:
     """Any employee's or partner's honest page: what is on, what is off, why, and what can be done."""
     me = queries.person_of(request.user)
@@ -103,14 +126,22 @@ def my_access(request: Visit) -> HttpResponse:
         denied = [d for d in decisions if d.code in ("directive", "directive_unknown", "paused")]
         references = sorted({reference for decision in denied for reference in decision.directives})
         names = sorted({d.model_capability.model for d in denied if d.model_capability})
+        exceptions = list(exceptions_visible_to(request.user).filter(person=me).order_by("-id")[:5])
+        waived = [d for d in decisions if d.code == "waiver"]
+        orders = list(Directive.objects.filter(reference__in=references).order_by("reference"))
         context |= {
-            "decisions": [(decision, summary(decision)) for decision in decisions],
+            "rows": _by_model(decisions),
             "denied": denied,
+            "waived": waived,
+            "waived_until": overview.waived_until(me) if waived else None,
             "unknown": any(decision.code == "directive_unknown" for decision in denied),
-            "steps": sorted({step for decision in denied for step in next_steps(decision)}),
-            "orders": Directive.objects.filter(reference__in=references),
+            "orders": orders,
+            "since": min((order.activated_at for order in orders if order.activated_at), default=None),
             "models": overview.model_names(names),
-            "exceptions": exceptions_visible_to(request.user).filter(person=me)[:5],
+            "exceptions": exceptions,
+            "newest": exceptions[0] if exceptions else None,
+            "asked": approvals.requests_about(exceptions[0].subject).first() if exceptions else None,
             "manager": me.manager,
+            "looks": enforcement.looks_at(me.pk),
         }
     return render(request, "people/my_access.html", context)
