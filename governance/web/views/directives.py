@@ -23,6 +23,7 @@ from governance.rules import english, language
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
 from governance.web.stepper import steps
+from governance.web.views.lookup import ENTRY_VIEWS
 
 LIST = Listing(
     sorts={"reference": "reference", "received": "received_at", "title": "title", "state": "state"},
@@ -162,6 +163,7 @@ def history(request: Visit, reference: str) -> HttpResponse:
     request.actor.require("view_ledger")
     context = _head(request, reference, "history")
     context["page"] = HISTORY.page(request, ledger.timeline(context["directive"].subject))
+    context["entry_views"] = ENTRY_VIEWS[:-1]
     return render(request, "directives/history.html", context)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
@@ -16,6 +18,7 @@ from governance.errors import NotFound, PermissionRefused
 from governance.people import queries
 from governance.people.models import Organisation, Person, PersonKind, PersonStatus
 from governance.waivers.queries import exceptions_visible_to
+from governance.waivers.states import ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
@@ -28,6 +31,7 @@ LIST = Listing(
         "kind": equals("kind"),
         "status": equals("status"),
         "organisation": equals("organisation_id"),
+        "can": overview.able,
     },
 )
 AFFECTED = Listing(
@@ -36,15 +40,29 @@ AFFECTED = Listing(
     filters={
         "q": contains("person__given_name", "person__family_name", "person__email"),
         "directive": equals("directive__reference"),
+        "view": lambda queryset, name: queryset.filter(**VIEWS.get(name, {})),
     },
 )
+VIEWS: dict[str, dict[str, Any]] = {
+    "off": {"waived_until": None},
+    "asked": {"exception_state": ExceptionState.OPEN},
+    "waived": {"waived_until__isnull": False},
+}
 
 
 def listing(request: Visit) -> HttpResponse:
     request.actor.require("view_people")
+    can = None
+    if wanted := request.GET.get("can", ""):  # who can use something says who is not covered
+        request.actor.require("view_covered")
+        can = overview.model_capability(wanted)
+        if can is None:
+            raise NotFound("There is no such model capability.")
+        looks.record_look(actor=request.actor, what="people who can use it", subject=f"model_capability:{can.name}")
     page = LIST.page(request, Person.objects.select_related("organisation", "manager"))
     context = {
         "page": page,
+        "can": can,
         "kinds": PersonKind.choices,
         "statuses": PersonStatus.choices,
         "organisations": Organisation.objects.order_by("name").values_list("id", "name")[:200],
@@ -87,8 +105,16 @@ def affected(request: Visit) -> HttpResponse:
     me = queries.person_of(request.user)
     if me is None or not queries.is_manager(me):
         raise PermissionRefused("This page is for people who have reports.")
-    page = AFFECTED.page(request, overview.affected(queries.reports_of(me.pk)))
+    reports = queries.reports_of(me.pk)
+    page = AFFECTED.page(request, overview.affected(reports))
+    counts = overview.affected_counts(reports)
     context = {
+        "views": [
+            ("Everybody affected", "", counts["everybody"]),
+            ("Access off", "off", counts["off"]),
+            ("Exception asked for", "asked", counts["asked"]),
+            ("Waived", "waived", counts["waived"]),
+        ],
         "page": page,
         "frame": frame_of(request),
         "directives": Directive.objects.filter(state="active").order_by("reference"),
