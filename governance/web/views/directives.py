@@ -19,6 +19,7 @@ from governance.enforcement import queries as enforcement
 from governance.enforcement.services import lifecycle, looks
 from governance.errors import Invalid, NotFound
 from governance.ledger import queries as ledger
+from governance.people.models import PersonKind
 from governance.rules import english, language
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
@@ -111,6 +112,7 @@ def people(request: Visit, reference: str) -> HttpResponse:
     context = _head(request, reference, "people")
     looks.record_look(actor=request.actor, what="covered people", subject=context["directive"].subject)
     context["page"] = PEOPLE.page(request, overview.covered_people(context["directive"]))
+    context["kinds"] = PersonKind.choices
     return render(request, "directives/people.html", context)
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from governance.enforcement import overview
 from governance.enforcement import policy as policies
-from governance.enforcement.answers import next_steps, summary, trace
+from governance.enforcement.answers import summary, trace
 from governance.enforcement.decision import Decision, decide
 from governance.ledger.models import Entry, TreeHead
 from governance.people import queries
@@ -93,24 +93,33 @@ def _explained(person: Person, model: str, capability: str) -> dict[str, Any]:
 
 def _changes(decision: Decision, waiting: list[Any], person: Person) -> list[dict[str, str]]:
     """What would turn a denial into a permit, as far as the steps say it."""
-    found = []
-    for asked in waiting:
-        then = f"Permitted for {asked.days} days"
-        href = reverse("exception", args=[asked.pk])
-        found.append(
-            {"if": f"Exception {asked.pk} is approved", "then": then, "tone": "keep", "how": "Open it", "href": href}
+    named = ", ".join(decision.directives)
+    found = [
+        _change(
+            f"Exception {asked.pk} is approved", f"Permitted for {asked.days} days", "keep", "Open it",
+            reverse("exception", args=[asked.pk]),
         )
-    for step in next_steps(decision):
-        found.append({"if": step, "then": "Decided anew", "tone": "none", "how": "", "href": ""})
-    if found and decision.code in ("directive", "directive_unknown"):
-        href = reverse("person", args=[person.pk])
+        for asked in waiting
+    ]  # fmt: skip
+    if decision.code in ("directive", "directive_unknown"):
+        denying = [entry.directive for entry in decision.covering if entry.denies and not entry.waived]
+        if not waiting and all(rule.waivable != "never" for rule in denying):
+            who = f"{person.manager} asks for it" if person.manager else "Trust and safety"
+            found.append(_change(f"An exception from {named} is approved", "Permitted for its days", "keep", who))
+        settled = "is settled" if decision.code == "directive_unknown" else "turns out to be wrong"
+        record = reverse("person", args=[person.pk])
         found.append(
-            {
-                "if": f"The record of {person.given_name} turns out to be wrong", "then": "Decided anew", "tone": "none",
-                "how": "People operations", "href": href,
-            }
-        )  # fmt: skip
+            _change(f"The record of {person.given_name} {settled}", "Decided anew", "none", "People operations", record)
+        )
+    elif decision.code == "paused":
+        found.append(_change(f"{named} is lifted", "Decided anew", "none", "Trust and safety"))
+    elif decision.code == "outside_audience":
+        found.append(_change("A grant is given", "Permitted while it runs", "keep", "The model’s steward"))
     return found
+
+
+def _change(when: str, then: str, tone: str, how: str, href: str = "") -> dict[str, str]:
+    return {"if": when, "then": then, "tone": tone, "how": how, "href": href}
 
 
 def history(request: Visit) -> HttpResponse:
