@@ -160,8 +160,10 @@ def test_a_person_sees_who_looked_at_their_citizenship_and_what_for(
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("asked", "words"),
-    [("Wei Zhang", "Denied by"), ("wei.zhang@example.com", "Denied by"), ("p009", "Denied by"),
-     ("e", "Which person?"), ("zzz", "Nobody fits")],
+    [
+        ("Wei Zhang", "Denied by"), ("wei.zhang@example.com", "Denied by"), ("p009", "Denied by"),
+        ("e", "Which person?"), ("zzz", "Nobody fits"),
+    ],
 )  # fmt: skip
 def test_a_decision_is_explained_for_a_name_an_address_or_an_id(
     asked: str, words: str, sign_in: Callable[[str], Client], in_force: Any

@@ -55,11 +55,12 @@ def detail(request: Visit, request_id: int) -> HttpResponse:
     approver = bool(request.user.roles() & APPROVERS)
     stages = list(asked.stages.all())
     current = next((stage for stage in stages if stage.state == StageState.OPEN), None)
+    queue = list(queries.inbox(request.user)[:8]) if approver else []
     context: dict[str, Any] = {
         "asked": asked,
         "why_not": queries.why_not(request.user, asked),
         "approver": approver,
-        "queue": list(queries.inbox(request.user)[:8]) if approver else [],
+        "queue": queue if any(other.pk != asked.pk for other in queue) else [],
         "checks": queries.checks(request.user, asked),
         "waits_for": [str(user) for user in queries.eligible(current)[:4]] if current else [],
         "following": next((stage.name for stage in stages if stage.state == StageState.WAITING), ""),
