@@ -14,6 +14,7 @@ from django.test import Client
 from governance.enforcement.population import who_can_use
 from governance.ledger.models import Entry
 from governance.web import figures, telling
+from governance.web.templatetags.portcullis import kinds
 from tests.conftest import REFERENCE
 
 KINDS = {"employee": 11, "customer": 8, "government": 2}
@@ -35,6 +36,13 @@ def test_a_bar_as_long_as_a_hidden_count_is_not_drawn() -> None:
     assert [(bar.name, bar.width) for bar in bars] == [("employee", 1000), ("customer", None), ("government", None)]
     assert [bar.width for bar in figures.breakdown(KINDS, exact=True)] == [1000, 727, 181]
     assert figures.breakdown(None, exact=True) == []
+
+
+def test_a_hidden_count_of_one_is_not_told_by_its_grammar() -> None:
+    assert kinds(KINDS | {"government": 1, "partner": 2}, exact=False) == (
+        "11 employees; 8 customers; fewer than 5 each of government users, partner users"
+    )
+    assert kinds({"government": 1, "employee": 11}, exact=True) == "11 employees, 1 government user"
 
 
 def test_a_plan_says_covered_and_unknown_apart_only_to_whom_may_know() -> None:

@@ -113,7 +113,15 @@ _KINDS = {
 @register.simple_tag
 def kinds(counts: dict[str, int] | None, *, exact: bool) -> str:
     """Counts by kind of person in words: *11 employees, 2 contractors*."""
-    return ", ".join(f"{bar.text} {kind(bar.name, bar.count)}" for bar in figures.breakdown(counts, exact=exact))
+    told: list[str] = []
+    hidden: dict[str, list[str]] = {}
+    for bar in figures.breakdown(counts, exact=exact):
+        if bar.width is not None:
+            told.append(f"{bar.text} {kind(bar.name, bar.count)}")
+        else:
+            hidden.setdefault(bar.text, []).append(kind(bar.name))  # always of several: one would tell the count
+    told += [f"{text} each of {', '.join(names)}" for text, names in sorted(hidden.items())]
+    return "; ".join(told) if hidden else ", ".join(told)
 
 
 @register.filter
