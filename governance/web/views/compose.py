@@ -31,7 +31,7 @@ from governance.rules.countries import COUNTRIES
 from governance.web import forms
 from governance.web.builder import GROUP_WORDS, Builder
 from governance.web.http import Visit
-from governance.web.templatetags.portcullis import local
+from governance.web.templatetags.portcullis import field_name, local
 
 ANCHORS = ["reference", "title", "legal_basis", "scope", "rule", "hours", "effective_at", "expires_at", "replaces"]
 
@@ -106,6 +106,7 @@ def _again(
     context = _context(version, None, builder, request.POST)
     if refusal is not None:
         context["errors"] = refusal.errors or [("", refusal.reason)]
+        context["wrong"] = {field: f"{field_name(field)} {words}" for field, words in refusal.errors}
     if version is not None:
         try:
             context |= _impact(version, forms.read_version(request.POST))
@@ -123,7 +124,6 @@ def _impact(version: DirectiveVersion, statement: VersionStatement) -> dict[str,
         "version": version,
         "preview": previews.as_json(question, found),
         "sentence": english.sentence(language.parse(candidates.content.expand(statement.rule))),
-        "unchanged": found.population - found.lose_access - found.keep_by_waiver - found.to_verify,
     }
 
 

@@ -19,10 +19,12 @@ from governance.enforcement import queries as enforcement
 from governance.enforcement.services import lifecycle, looks
 from governance.errors import Invalid, NotFound
 from governance.ledger import queries as ledger
+from governance.people.models import PersonKind
 from governance.rules import english, language
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
 from governance.web.stepper import steps
+from governance.web.views.lookup import ENTRY_VIEWS
 
 LIST = Listing(
     sorts={"reference": "reference", "received": "received_at", "title": "title", "state": "state"},
@@ -83,6 +85,7 @@ def summary(request: Visit, reference: str) -> HttpResponse:
         "scope": list(shown.scope.select_related("model", "capability")),
         "stored": getattr(shown, "stored_preview", None),
         "licences": overview.licences(context["directive"]),
+        "questions": overview.open_questions(context["directive"]) if request.actor.has("view_case_file") else [],
         "can_draft": context["state"] in ("active", "suspended", "approved") and context["pending"] is None,
     }
     return render(request, "directives/summary.html", context)
@@ -109,6 +112,7 @@ def people(request: Visit, reference: str) -> HttpResponse:
     context = _head(request, reference, "people")
     looks.record_look(actor=request.actor, what="covered people", subject=context["directive"].subject)
     context["page"] = PEOPLE.page(request, overview.covered_people(context["directive"]))
+    context["kinds"] = PersonKind.choices
     return render(request, "directives/people.html", context)
 
 
@@ -161,6 +165,7 @@ def history(request: Visit, reference: str) -> HttpResponse:
     request.actor.require("view_ledger")
     context = _head(request, reference, "history")
     context["page"] = HISTORY.page(request, ledger.timeline(context["directive"].subject))
+    context["entry_views"] = ENTRY_VIEWS[:-1]
     return render(request, "directives/history.html", context)
 
 
