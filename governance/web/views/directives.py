@@ -11,10 +11,10 @@ from django.views.decorators.http import require_POST
 
 from governance.approvals import queries as approvals
 from governance.approvals.states import RequestState
-from governance.directives import services
+from governance.directives import profiles, services
 from governance.directives.models import Directive, DirectiveVersion
 from governance.directives.states import DirectiveState
-from governance.enforcement import candidates, overview, previews
+from governance.enforcement import candidates, overview, previews, remarks
 from governance.enforcement import queries as enforcement
 from governance.enforcement.services import lifecycle, looks
 from governance.errors import Invalid, NotFound
@@ -100,6 +100,9 @@ def version(request: Visit, reference: str, number: int) -> HttpResponse:
     context |= {
         "chosen": chosen,
         "preview": preview,
+        "second_baseline": previews.second_baseline(question),
+        "remarks": remarks.of_version(chosen),
+        "trials": profiles.run(chosen.directive, candidates.content.expand(chosen.rule_as_fixed)),
         "sentence": preview["rule_text"],
         "scope": list(chosen.scope.select_related("model", "capability")),
     }
@@ -180,6 +183,7 @@ def act(request: Visit, reference: str) -> HttpResponse:
 
 
 def _submit(request: Visit, reference: str, reason: str) -> str:
+    request.actor.require("activate_directives")  # before the figure is told
     _confirm_count(request, reference)
     asked = lifecycle.submit(actor=request.actor, reference=reference)
     return f"Submitted. It waits for: {', '.join(stage.name for stage in asked.stages.all())}."

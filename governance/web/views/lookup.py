@@ -12,10 +12,14 @@ from governance.enforcement import overview
 from governance.enforcement import policy as policies
 from governance.enforcement.answers import summary, trace
 from governance.enforcement.decision import Decision, decide
+from governance.enforcement.remarks import value_in_words
+from governance.enforcement.services import looks
+from governance.enforcement.settling import settling
 from governance.ledger.models import Entry, TreeHead
 from governance.people import queries
 from governance.people.models import Person
 from governance.rules import explain as explaining
+from governance.rules.attributes import SENSITIVE, SLOTS
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
 
@@ -54,7 +58,10 @@ def _cell(count: int, total: int, *, exact: bool) -> dict[str, Any]:
 
 
 def explain(request: Visit) -> HttpResponse:
-    """The same steps that the gateway's answer followed, for one person and one model capability."""
+    """The same steps that the gateway's answer followed, for one person and one model capability.
+
+    Each look is logged. A POST with a purpose shows the sensitive values that the rules read, to those who may see them.
+    """
     request.actor.require("view_covered")
     policy = policies.load()
     text = request.GET.get("person", "").strip()[:100].replace("\x00", "")
@@ -71,11 +78,17 @@ def explain(request: Visit) -> HttpResponse:
     elif text and person is None:
         context["nobody"] = True
     elif person is not None and capability:
-        context |= _explained(person, model, capability)
+        shown = request.method == "POST"
+        if shown:
+            looks.reveal(actor=request.actor, person_id=person.pk, purpose=request.POST.get("purpose", ""))
+        else:
+            looks.record_look(actor=request.actor, what="why a decision", subject=f"person:{person.pk}")
+        context |= _explained(person, model, capability, shown=shown)
+        context |= {"shown": shown, "purposes": looks.PURPOSES}
     return render(request, "lookup/explain.html", context)
 
 
-def _explained(person: Person, model: str, capability: str) -> dict[str, Any]:
+def _explained(person: Person, model: str, capability: str, *, shown: bool) -> dict[str, Any]:
     decision = decide(person.pk, model, capability)
     traced = trace(decision)
     waiting = list(overview.waiting_exceptions(person, decision.directives))
@@ -83,12 +96,27 @@ def _explained(person: Person, model: str, capability: str) -> dict[str, Any]:
         "decision": decision,
         "summary": summary(decision),
         "traced": traced,
-        "audience_tree": explaining.flatten(traced["audience"]["rule"]) if traced.get("audience") else [],
-        "directive_trees": [(entry, explaining.flatten(entry["rule"])) for entry in traced.get("directives", [])],
+        "audience_tree": _tree(traced["audience"]["rule"], decision, shown=shown) if traced.get("audience") else [],
+        "directive_trees": [
+            (entry, _tree(entry["rule"], decision, shown=shown)) for entry in traced.get("directives", [])
+        ],
         "person": person,
         "waiting": waiting,
         "changes": _changes(decision, waiting, person),
     }
+
+
+def _tree(root: dict[str, Any], decision: Decision, *, shown: bool) -> list[tuple[int, dict[str, Any]]]:
+    """The rule's nodes with the person's value at each condition; a sensitive one only where it may be shown."""
+    assert decision.subject is not None
+    facts = dict(zip(SLOTS, decision.subject.states[root["state"]], strict=True))
+    nodes = explaining.flatten(root)
+    for _, node in nodes:
+        name = node.get("attribute")
+        if name is not None:
+            hidden = name in SENSITIVE and not shown
+            node["value"] = "hidden" if hidden else value_in_words(name, facts[name])
+    return nodes
 
 
 def _changes(decision: Decision, waiting: list[Any], person: Person) -> list[dict[str, str]]:
@@ -106,11 +134,13 @@ def _changes(decision: Decision, waiting: list[Any], person: Person) -> list[dic
         if not waiting and all(rule.waivable != "never" for rule in denying):
             who = f"{person.manager} asks for it" if person.manager else "Trust and safety"
             found.append(_change(f"An exception from {named} is approved", "Permitted for its days", "keep", who))
-        settled = "is settled" if decision.code == "directive_unknown" else "turns out to be wrong"
         record = reverse("person", args=[person.pk])
-        found.append(
-            _change(f"The record of {person.given_name} {settled}", "Decided anew", "none", "People operations", record)
-        )
+        settled = settling(decision)
+        for one in settled:
+            found.append(_change(one.text, "Decided anew", "none", "People operations", record))
+        if not settled:
+            wrong = f"The record of {person.given_name} turns out to be wrong"
+            found.append(_change(wrong, "Decided anew", "none", "People operations", record))
     elif decision.code == "paused":
         found.append(_change(f"{named} is lifted", "Decided anew", "none", "Trust and safety"))
     elif decision.code == "outside_audience":
