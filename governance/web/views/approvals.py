@@ -14,9 +14,10 @@ from governance.approvals.models import Request
 from governance.approvals.states import StageState
 from governance.directives.models import Directive
 from governance.directives.states import VersionState
-from governance.enforcement import candidates, previews
+from governance.enforcement import candidates, previews, remarks
 from governance.enforcement.services import lifecycle
 from governance.errors import NotFound, PermissionRefused
+from governance.rules import english, language
 from governance.waivers import queries as exceptions
 from governance.waivers import services as waivers
 from governance.waivers.models import ExceptionRequest
@@ -92,12 +93,15 @@ def _directive(asked: Request) -> dict[str, Any]:
         question = candidates.of_version(version)
         opening = asked.kind.startswith("directive.activation")
         stored = getattr(version, "stored_preview", None) if opening else None
-        figures = (
-            stored.figures if stored else previews.as_json(question, previews.preview_of(question, fingerprint=False))
-        )
+        # What ends a directive does to people what a version would that covers nobody.
+        ending = asked.kind in ("directive.suspension", "directive.rescission")
+        effect = candidates.with_rule(version, False) if ending else question
+        figures = stored.figures if stored else previews.as_json(effect, previews.preview_of(effect, fingerprint=False))
         context |= {
             "preview": figures,
-            "sentence": figures["rule_text"],
+            "second_baseline": previews.second_baseline(question) if opening else None,
+            "remarks": remarks.of_version(version) if opening else [],
+            "sentence": english.sentence(language.parse(version.rule_as_fixed)),
             "stored": stored,
             "scope": list(version.scope.select_related("model", "capability")),
         }
