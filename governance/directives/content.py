@@ -305,7 +305,7 @@ def check_complete(directive: Directive, version: DirectiveVersion, moment: date
         replaced = version.replaces
         if version.replaces_id == directive.pk:
             errors.append(("replaces", "a directive cannot replace itself"))
-        elif replaced is not None and replaced.state not in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED):
+        elif replaced is not None and (replaced.state not in _ALIVE or replaced.term_ended(moment)):
             errors.append(("replaces", f"{replaced.reference} is not in force"))
     if errors:
         raise Invalid(f"Version {version.number} of {directive.reference} cannot be submitted.", errors)
@@ -333,9 +333,18 @@ def wrong_dates(directive: Directive, version: DirectiveVersion, moment: datetim
 
 def gives_way(directive: Directive, version: DirectiveVersion) -> list[DirectiveVersion]:
     """The versions in force that end when this one takes force: the one it supersedes, and that of what it replaces."""
-    alive = (DirectiveState.ACTIVE, DirectiveState.SUSPENDED)
-    found = [d.version_in_force for d in (directive, version.replaces) if d is not None and d.state in alive]
+    found = [d.version_in_force for d in (directive, version.replaces) if d is not None and d.state in _ALIVE]
     return [former for former in found if former is not None and former.pk != version.pk]
+
+
+_ALIVE = (DirectiveState.ACTIVE, DirectiveState.SUSPENDED)
+_LENIENCE = (OnUnknown.DENY, OnUnknown.VERIFY, OnUnknown.ALLOW)
+
+
+def more_lenient(version: DirectiveVersion, former: DirectiveVersion) -> bool:
+    """Whether unknown people pass under a version who would not, or not for so long, under the one it takes the place of."""
+    now, before = (_LENIENCE.index(OnUnknown(each.on_unknown_then)) for each in (version, former))
+    return now > before or (now == before and version.on_unknown_then == OnUnknown.VERIFY and version.restart_verify)
 
 
 def ends_sooner(version: DirectiveVersion, former: DirectiveVersion) -> bool:

@@ -52,8 +52,11 @@ def covered(actor: Actor, directive: Directive, request: Request) -> str | None:
 
 
 def _narrows(directive: Directive, version: DirectiveVersion) -> bool:
-    """Whether the version releases anybody, at activation or by ending sooner than what gives way to it."""
+    """Whether the version releases anybody, at activation or later: what gives way to it holds longer or is stricter."""
     stored = StoredPreview.objects.get(version=version)
     if stored.released or stored.figures.get("regain_access"):
         return True
-    return any(content.ends_sooner(version, former) for former in content.gives_way(directive, version))
+    return any(
+        content.ends_sooner(version, former) or content.more_lenient(version, former)
+        for former in content.gives_way(directive, version)
+    )

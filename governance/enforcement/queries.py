@@ -38,7 +38,8 @@ def is_due(directive: Directive, now: datetime) -> bool:
 
 def due(now: datetime) -> list[str]:
     candidates = Directive.objects.filter(state__in=_ON_THE_CLOCK).select_related("version_in_force")
-    return [directive.reference for directive in candidates if is_due(directive, now)]
+    # Sorted, because whoever locks several directives does so in this order.
+    return sorted(directive.reference for directive in candidates if is_due(directive, now))
 
 
 @dataclass(frozen=True)
