@@ -33,10 +33,10 @@ def change(act_as: Any, *, who: str = "anjali", reference: str = REFERENCE, **ch
     directives.edit_draft(actor=act_as(who), reference=reference, statement=changed)
 
 
-def new_version(act_as: Any, *, who: str = "anjali", **changes: Any) -> None:
-    directives.draft_new_version(actor=act_as(who), reference=REFERENCE)
+def new_version(act_as: Any, *, who: str = "anjali", reference: str = REFERENCE, **changes: Any) -> None:
+    directives.draft_new_version(actor=act_as(who), reference=reference)
     if changes:
-        change(act_as, who=who, **changes)
+        change(act_as, who=who, reference=reference, **changes)
 
 
 def submit(act_as: Any, who: str = "lucia", reference: str = REFERENCE) -> Request:
@@ -59,23 +59,23 @@ def ask(act_as: Any, act: str, who: str = "lucia", reference: str = REFERENCE) -
     return lifecycle.ask(actor=act_as(who), reference=reference, act=act, reason="x")
 
 
-def approved(act_as: Any) -> None:
+def approved(act_as: Any, reference: str = REFERENCE) -> None:
     """The draft submitted and approved."""
-    submit(act_as)
-    vote(act_as)
+    submit(act_as, reference=reference)
+    vote(act_as, reference=reference)
 
 
-def pause(act_as: Any, *, replaced: bool = False) -> None:
-    """A pause in force and confirmed; ``replaced``: the draft of the scenario's directive takes its place."""
-    scope = VersionStatement.of(directives.draft_of(find())).scope
+def pause(act_as: Any, *, replaced: bool = False, name: str = "PAUSE-1", reference: str = REFERENCE) -> None:
+    """A pause in force and confirmed; ``replaced``: the draft of the other directive takes its place."""
+    scope = VersionStatement.of(directives.draft_of(find(reference))).scope
     stated = VersionStatement(rule=True, scope=scope, waivable="never")
     directives.create_directive(
-        actor=act_as("anjali"), statement=DirectiveStatement("PAUSE-1", "Pause", kind="pause", version=stated)
+        actor=act_as("anjali"), statement=DirectiveStatement(name, "Pause", kind="pause", version=stated)
     )
-    emergency(act_as, reference="PAUSE-1")
-    vote(act_as, "idris", reference="PAUSE-1")
+    emergency(act_as, reference=name)
+    vote(act_as, "idris", reference=name)
     if replaced:
-        change(act_as, replaces_id=find("PAUSE-1").pk)
+        change(act_as, reference=reference, replaces_id=find(name).pk)
 
 
 def end_term(reference: str = REFERENCE) -> None:
