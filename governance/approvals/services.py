@@ -213,7 +213,7 @@ def withdraw(*, actor: Actor, request: Request) -> Request:
 
 
 @transaction.atomic
-def set_aside(*, actor: Actor, subject: str, reason: str) -> Request | None:
+def set_aside(*, actor: Actor, subject: str, reason: str = "it went another way") -> Request | None:
     """Close the open request about a subject that went another way, so that it waits in nobody's inbox; None if none is."""
     request = Request.objects.select_for_update().filter(subject=subject, state=RequestState.OPEN).first()
     if request is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -121,6 +122,19 @@ def test_what_a_waiver_hides_is_no_way_around(act_as: Any) -> None:
     directives.edit_draft(actor=act_as("lucia"), reference="ONE", statement=covering("p001"))
     with pytest.raises(Refused, match="1 decisions of 1 people would turn from deny to permit when a waiver ends"):
         emergency(act_as, reference="ONE")
+
+
+def test_what_another_directive_hides_until_it_ends_is_no_way_around(act_as: Any, in_force: Any) -> None:
+    """A pause of one day denies everybody; the narrower order would let people through the day after."""
+    stated = VersionStatement.of(find().version_in_force)
+    pausing = replace(stated, rule=True, legal_basis="", expires_at=timezone.now() + 24 * HOUR)
+    directives.create_directive(
+        actor=act_as("anjali"), statement=DirectiveStatement("DAY", "One day", kind="pause", version=pausing)
+    )
+    emergency(act_as, reference="DAY")
+    new_version(act_as, rule=NARROWER)
+    with pytest.raises(Refused, match=r"would turn from deny to permit on \d{4}"):
+        emergency(act_as)
 
 
 # -- the confirmation ----------------------------------------------------------------------------------------------------

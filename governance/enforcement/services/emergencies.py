@@ -66,13 +66,17 @@ def _refuse_regained(candidate: Candidate, at: datetime | None, unwaived: frozen
 
 
 def _moments(policy: Policy, candidate: Candidate, changed: set[int], now: datetime) -> list[datetime]:
-    """The moments to come at which a clock changes what a directive says, of those that decide on the same capabilities."""
-    scope = set(candidate.rule.scope)
-    for rule in policy.directives:
-        scope |= rule.scope if rule.directive_id in changed else set()
-    rules = [candidate.rule, *(rule for rule in policy.directives if rule.scope & scope)]
-    times = {time for rule in rules for time in (rule.effective_at, rule.expires_at, rule.verify_deadline) if time}
-    return sorted(time for time in times if time > now)
+    """The moments to come at which something could begin to be let through that the present policy denies.
+
+    That is when what gives way would begin to deny, when the candidate ceases to, and when another directive that hides
+    either on the same capabilities ends. All other turns of a clock only deny more.
+    """
+    former = [rule for rule in policy.directives if rule.directive_id in changed]
+    scope = set(candidate.rule.scope).union(*(rule.scope for rule in former))
+    others = [rule for rule in policy.directives if rule.directive_id not in changed and rule.scope & scope]
+    times = {time for rule in former for time in (rule.effective_at, rule.verify_deadline)}
+    times |= {rule.expires_at for rule in (candidate.rule, *others)}
+    return sorted(time for time in times if time is not None and time > now)
 
 
 def _with_and_without_waivers(changed: set[int]) -> list[frozenset[int]]:
