@@ -15,6 +15,7 @@ from governance.directives.models import Directive, TestPerson
 from governance.enforcement.services import lifecycle
 from governance.errors import Invalid
 from governance.ledger.models import Entry
+from governance.people.models import Person
 from tests.conftest import REFERENCE
 
 pytestmark = pytest.mark.django_db
@@ -153,3 +154,27 @@ def test_the_figures_of_a_draft_are_for_those_who_write_directives(sign_in: Call
         response = client.post(f"/directives/{REFERENCE}/act", {"act": "submit", "count": "x"})
         assert response.status_code == 403, account
         assert "lose access" not in words(response)
+
+
+def test_an_approver_sees_that_the_plan_is_out_of_date(sign_in: Callable[[str], Client], act_as: Any) -> None:
+    asked = lifecycle.submit(actor=act_as("lucia"), reference=REFERENCE)
+    client = sign_in("peter")
+    assert "The plan is out of date" not in words(client.get(f"/approvals/{asked.pk}/"))
+    Person.objects.filter(pk__in=["p001", "p002", "p003", "p004", "p005"]).update(citizenships=["FR"])
+    page = words(client.get(f"/approvals/{asked.pk}/"))
+    assert "The plan is out of date" in page
+    assert "5 more people and 0 fewer are covered or unknown than the 21" in page
+    vote = client.post(f"/approvals/{asked.pk}/vote", {"verdict": "approve", "seen": asked.content_digest})
+    assert vote.status_code == 409
+
+
+def test_a_refused_confirmation_can_be_asked_for_again_from_the_page(
+    sign_in: Callable[[str], Client], act_as: Any
+) -> None:
+    lifecycle.activate(actor=act_as("lucia"), reference=REFERENCE, emergency=True, reason="now")
+    lifecycle.vote(actor=act_as("peter"), reference=REFERENCE, verdict="reject")
+    client = sign_in("tomas")
+    assert "Ask to confirm again" in words(client.get(f"/directives/{REFERENCE}/"))
+    client.post(f"/directives/{REFERENCE}/act", {"act": "confirm", "reason": "counsel has seen the letter"})
+    lifecycle.vote(actor=act_as("peter"), reference=REFERENCE, verdict="approve")
+    assert "not confirmed" not in words(client.get(f"/directives/{REFERENCE}/"))

@@ -103,6 +103,7 @@ def _directive(asked: Request) -> dict[str, Any]:
             "remarks": remarks.of_version(version) if opening else [],
             "sentence": english.sentence(language.parse(version.rule_as_fixed)),
             "stored": stored,
+            "difference": previews.difference(version) if stored and asked.state == "open" else None,
             "scope": list(version.scope.select_related("model", "capability")),
         }
     return context

@@ -236,5 +236,6 @@ _ACTS: dict[str, Any] = {
     "suspend": _ask("suspension", "suspend it"),
     "resume": _ask("resumption", "resume it"),
     "rescind": _ask("rescission", "rescind it"),
+    "confirm": _ask("confirmation", "confirm the emergency"),
     "new-version": _new_version,
 }
