@@ -100,11 +100,8 @@ def reconcile(
     return Change(added, released_count, moved, population, digest)
 
 
-def reevaluate(policy: Policy, versions: dict[int, int], changed: str) -> int:
-    """Adjust the restrictions of the people whose ids stand in table ``changed(id)``; returns how many rows changed.
-
-    ``versions`` maps the id of each directive in force to the id of its version.
-    """
+def reevaluate(policy: Policy, changed: str) -> int:
+    """Adjust the restrictions of the people whose ids stand in table ``changed(id)``; returns how many rows changed."""
     total = 0
     for rule in policy.directives:
         source, wanted = _expected(rule)
@@ -118,7 +115,7 @@ def reevaluate(policy: Policy, versions: dict[int, int], changed: str) -> int:
             "INSERT INTO enforcement_restriction (person_id, directive_id, version_id, since) "
             f"SELECT p.id, %s, %s, statement_timestamp() FROM {source} JOIN {changed} c ON c.id = p.id "
             f"WHERE {POPULATION} AND ",
-            (rule.directive_id, versions[rule.directive_id]),
+            (rule.directive_id, rule.version_id),
         )
         insert += wanted + Sql(
             " AND NOT EXISTS (SELECT 1 FROM enforcement_restriction r WHERE r.person_id = p.id AND r.directive_id = %s)",
