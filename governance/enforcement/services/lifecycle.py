@@ -275,6 +275,7 @@ def _ask_confirmation(actor: Actor, directive: Directive) -> None:
 def _start(actor: Actor, directive: Directive) -> Run:
     kind = RunKind.APPLY if directive.state == DirectiveState.ACTIVE else RunKind.RELEASE
     run = runs.plan_run(actor=actor, directive=directive, kind=kind)
+    waivers.close_misfits(actor=actor, directive=directive)
     transaction.on_commit(lambda: _hand_out(run.pk))
     return run
 
