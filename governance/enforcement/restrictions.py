@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from django.db import connection
 
+from governance.enforcement import vetting
 from governance.enforcement.policy import DirectiveRule, Policy
 from governance.enforcement.population import FALSE, POPULATION, Sql, from_people, reads_organisation, restricted
 
@@ -25,10 +26,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Drift:
-    """Restrictions against rules: people without the restriction they should have, and rows that should not exist."""
+    """Restrictions against rules: people without the restriction they should have, and rows that should not exist.
+
+    ``due``: differences that the clock alone made, and that the sweep has not written down yet. They are no drift.
+    """
 
     missing: int
     extra: int
+    due: int = 0
 
     @property
     def total(self) -> int:
@@ -131,8 +136,12 @@ def reevaluate(policy: Policy, changed: str) -> int:
 def drift(directive_id: int, rule: DirectiveRule | None) -> Drift:
     """Compare the restrictions of one directive with its rule, everybody at once."""
     source, wanted = _expected(rule)
+    late = "FALSE"
+    if rule is not None and vetting.reads_vetting(rule):
+        late = f"coalesce(e.id, r.person_id) IN {vetting.people_of(vetting.DUE)}"
     head = (
-        "SELECT count(*) FILTER (WHERE r.person_id IS NULL), count(*) FILTER (WHERE e.id IS NULL)"
+        f"SELECT count(*) FILTER (WHERE r.person_id IS NULL AND NOT {late}),"
+        f" count(*) FILTER (WHERE e.id IS NULL AND NOT {late}), count(*) FILTER (WHERE {late})"
         f" FROM (SELECT p.id FROM {source} WHERE {POPULATION} AND "
     )
     tail = (
@@ -142,8 +151,7 @@ def drift(directive_id: int, rule: DirectiveRule | None) -> Drift:
     statement = Sql(head) + wanted + Sql(tail, (directive_id,))
     with connection.cursor() as cursor:
         cursor.execute(statement.text, statement.params)
-        missing, extra = cursor.fetchone()
-    return Drift(missing, extra)
+        return Drift(*cursor.fetchone())
 
 
 def split(size: int) -> Sequence[tuple[str | None, str | None]]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from governance.accounts.actor import Actor
-from governance.enforcement import locks, restrictions
+from governance.enforcement import locks, restrictions, vetting
 from governance.enforcement import policy as policies
 from governance.enforcement.loosening import hold_what_loosens
 from governance.enforcement.policy import Policy
@@ -106,3 +106,27 @@ def generate_population(*, actor: Actor, number: int, seed: int) -> int:
         data={"created": created, "seed": seed},
     )  # fmt: skip
     return created
+
+
+@transaction.atomic
+def follow_expired_vetting(*, actor: Actor) -> int:
+    """Let restrictions follow vetting that ended by its date; returns how many rows changed. Runs again without effect."""
+    if not vetting.is_due(policies.refreshed()):
+        return 0
+    locks.change_people()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DROP TABLE IF EXISTS stage_expired, stage_changed_person;"
+            f" CREATE TEMPORARY TABLE stage_expired ON COMMIT DROP AS SELECT * FROM {vetting.DUE} due;"
+            " CREATE TEMPORARY TABLE stage_changed_person ON COMMIT DROP AS"
+            f" SELECT * FROM {vetting.people_of('stage_expired')} people"
+        )
+        changed = reevaluate_changed(policies.load())
+        cursor.execute(
+            "INSERT INTO enforcement_followedexpiry (organisation_id, expires) SELECT id, expires FROM stage_expired"
+        )
+        ledger.append(
+            action="vetting.expired", actor=actor.name, via=actor.via, subject="people:all",
+            data={"organisations": cursor.rowcount, "restrictions": changed},
+        )  # fmt: skip
+    return changed
