@@ -103,14 +103,16 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # -- database ----------------------------------------------------------------------------------------------------------
 _database_url = secrets.from_environment("DATABASE_URL")
-if not _database_url:
-    _database_url = database.embedded_url(DATA_DIR)
-elif not TESTING and "collectstatic" not in sys.argv:
-    database.check(_database_url)
-DATABASE_URL = _database_url
-DATABASE_OWNER_URL = secrets.from_environment("DATABASE_OWNER_URL")
-if DATABASE_OWNER_URL and "migrate" in sys.argv:
-    _database_url = DATABASE_OWNER_URL
+if _database_url:
+    _urls = database.Urls(_database_url, secrets.from_environment("DATABASE_OWNER_URL") or _database_url)
+    if not TESTING and "collectstatic" not in sys.argv:
+        database.check(_database_url)
+else:
+    _urls = database.embedded(DATA_DIR)
+DATABASE_URL = _urls.program
+# Tests make their own database, so they run as the owner, as migrations do.
+_database_url = _urls.owner if TESTING or "migrate" in sys.argv else _urls.program
+PROGRAM_ROLE = database.settings_for(_urls.program)["USER"]
 DATABASES = {"default": database.settings_for(_database_url)}
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

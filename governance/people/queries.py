@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower
 
 from governance.accounts.models import User
 from governance.people.models import Person
@@ -18,7 +19,10 @@ _REPORTS = """
 
 def person_of(user: User) -> Person | None:
     """The person whose e-mail address the account has, whichever came first."""
-    return Person.objects.filter(email__iexact=user.email).first() if user.email else None
+    if not user.email:
+        return None
+    # As the unique index has it: ``iexact`` compares in capitals, which no index serves, and walks through everybody.
+    return Person.objects.annotate(address=Lower("email")).filter(address=Lower(Value(user.email))).first()
 
 
 def reports_of(person_id: str) -> QuerySet[Person]:
@@ -28,3 +32,14 @@ def reports_of(person_id: str) -> QuerySet[Person]:
 
 def is_manager(person: Person) -> bool:
     return Person.objects.filter(manager_id=person.pk).exists()
+
+
+def named(text: str, most: int = 10) -> list[Person]:
+    """The person of that id or e-mail address; else those whose name has every word, a few of them."""
+    exact = Person.objects.filter(Q(pk=text) | Q(email__iexact=text)).first()
+    if exact is not None:
+        return [exact]
+    found = Person.objects.all()
+    for word in text.split():
+        found = found.filter(Q(given_name__icontains=word) | Q(family_name__icontains=word))
+    return list(found.order_by("family_name", "pk")[:most])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,8 +20,16 @@ _NAME = "portcullis"
 _handle: Any = None
 
 
-def embedded_url(data_dir: Path) -> str:
-    """The URL of the embedded PostgreSQL, started if it does not run yet.
+@dataclass(frozen=True)
+class Urls:
+    """Where the database is, for the role the programs run as and for the role that owns the tables and migrates."""
+
+    program: str
+    owner: str
+
+
+def embedded(data_dir: Path) -> Urls:
+    """The embedded PostgreSQL, started if it does not run yet. The programs' role owns nothing in it.
 
     Every process holds a handle; the server stops when the last handle closes. So commands attach to the running server, or
     start it for their own duration.
@@ -34,18 +43,21 @@ def embedded_url(data_dir: Path) -> str:
     _forget_dead_handles(data_dir / "postgres")
     try:
         _handle = _handle or get_server(data_dir / "postgres")
-        info = _handle.get_postmaster_info()
-        host = info.socket_dir
+        host = _handle.get_postmaster_info().socket_dir
         with psycopg.connect(f"host={host} user=postgres dbname=postgres", autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_NAME]).fetchone()
-            if known is None:
-                try:
-                    connection.execute(f"CREATE DATABASE {_NAME}")
-                except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                    pass  # another process was first
+            for kind, statement in (("pg_database WHERE datname", "DATABASE"), ("pg_roles WHERE rolname", "ROLE")):
+                if connection.execute(f"SELECT 1 FROM {kind} = %s", [_NAME]).fetchone() is None:
+                    _create(connection, statement)
     except Exception as error:
         raise Unusable(f"The embedded PostgreSQL did not start: {str(error).splitlines()[0]}") from error
-    return f"postgresql://postgres@/{_NAME}?host={host}"
+    return Urls(*(f"postgresql://{role}@/{_NAME}?host={host}" for role in (_NAME, "postgres")))
+
+
+def _create(connection: psycopg.Connection, what: str) -> None:
+    try:
+        connection.execute(f"CREATE {what} {_NAME}{' LOGIN' if what == 'ROLE' else ''}")
+    except (psycopg.errors.DuplicateDatabase, psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+        pass  # another process was first
 
 
 def _forget_dead_handles(directory: Path) -> None:

@@ -6,11 +6,16 @@ without a script; HTMX only saves the reload.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from governance.directives import content
+from governance.errors import Invalid
+from governance.rules import language, templates
 from governance.rules.attributes import ATTRIBUTES, LIST_OPERATORS, Attribute, Type
+from governance.rules.language import RuleError
 
 GROUPS = ("all", "any", "not")
 GROUP_WORDS = {"all": "All of these", "any": "Any of these", "not": "Not"}
@@ -19,6 +24,7 @@ OPERATOR_WORDS = {
     "within": "include nothing but", "before": "is before", "on_or_after": "is on or after", "known": "is known",
 }  # fmt: skip
 MAX_ROWS = 200
+MOST_PAST = 20
 
 
 @dataclass
@@ -30,6 +36,7 @@ class Row:
     attr: str = "person.citizenships"
     op: str = "includes_any"
     value: str = ""
+    count: Any = None  # how many people it is true of, once counted
 
     @property
     def attribute(self) -> Attribute:
@@ -50,7 +57,10 @@ class Row:
 
 @dataclass
 class Builder:
+    """``past`` holds the rules before each change, the last one last: what *undo* goes back to."""
+
     rows: list[Row] = field(default_factory=list)
+    past: list[Any] = field(default_factory=list)
 
     @classmethod
     def of(cls, rule: Any) -> Builder:
@@ -89,18 +99,50 @@ class Builder:
                 row.op = row.attribute.operators[0]
             builder.rows.append(row)
             index += 1
+        builder.past = _past(post.get("past", ""))
         return builder
 
-    def act(self, action: str) -> None:
-        """Carry out a button: ``add:N`` and ``group:N`` (under row N), ``remove:N``, ``up:N``, ``down:N``."""
-        verb, _, number = action.partition(":")
-        at = int(number) if number.isdigit() else -1
+    @property
+    def past_json(self) -> str:
+        return json.dumps(self.past)
+
+    @property
+    def as_json(self) -> str:
+        """The rule as it would be exported."""
+        return json.dumps(self.rule(), indent=2, ensure_ascii=False)
+
+    def act(self, action: str, *, typed: str = "") -> None:
+        """Carry out a button: ``add:N`` and ``group:N`` (under row N), ``remove:N``, ``up:N``, ``down:N``, ``in:N``, ``out:N``,
+        ``template:SLUG``, ``import`` (of ``typed``, a rule as JSON) and ``undo``.
+
+        Raises ``Invalid`` for JSON that is no rule. Whatever changes the rows can be undone.
+        """
+        verb, _, name = action.partition(":")
+        if verb == "undo":
+            if self.past:
+                self.rows = Builder.of(self.past.pop()).rows
+            return
+        before = self.rule()
+        if verb == "template":
+            self.rows = Builder.of(templates.rule_of(name)).rows
+        elif verb == "import":
+            self.rows = Builder.of(_from_json(typed)).rows
+        else:
+            self._change(verb, int(name) if name.isdigit() else -1)
+        if self.rule() != before:
+            self.past = [*self.past, before][-MOST_PAST:]
+
+    def _change(self, verb: str, at: int) -> None:
         if verb in ("add", "group") and (at < len(self.rows)) and len(self.rows) < MAX_ROWS:
             self._insert(at, Row(0, "leaf" if verb == "add" else "any"))
         elif 0 <= at < len(self.rows) and verb == "remove":
             del self.rows[at : self._end(at)]
         elif 0 <= at < len(self.rows) and verb in ("up", "down"):
             self._swap(at, verb)
+        elif 0 < at < len(self.rows) and verb == "in":
+            self._move_in(at)
+        elif 0 < at < len(self.rows) and verb == "out":
+            self._move_out(at)
 
     def _insert(self, at: int, row: Row) -> None:
         if not self.rows:
@@ -134,6 +176,33 @@ class Builder:
         if before >= 0 and self.rows[before].depth == depth:
             self.rows[before:end] = self.rows[at:end] + self.rows[before:at]
 
+    def _move_in(self, at: int) -> None:
+        """Make the row the last of the group that stands just before it, if one does."""
+        before = at - 1
+        while self.rows[before].depth > self.rows[at].depth:
+            before -= 1
+        if self.rows[before].depth == self.rows[at].depth and self.rows[before].kind in GROUPS:
+            for row in self.rows[at : self._end(at)]:
+                row.depth += 1
+
+    def _move_out(self, at: int) -> None:
+        """Make the row the next after the group that it is in; the outermost group is never left."""
+        parent = at - 1
+        while self.rows[parent].depth >= self.rows[at].depth:
+            parent -= 1
+        if self.rows[parent].depth == 0:
+            return
+        end = self._end(at)
+        moved = self.rows[at:end]
+        after = self._end(parent)
+        for row in moved:
+            row.depth -= 1
+        self.rows[at:after] = [*self.rows[end:after], *moved]
+
+    def parts(self) -> list[Any]:
+        """The rule of each row by itself, in the order of the rows."""
+        return [self._node(at)[0] for at in range(len(self.rows))]
+
     def rule(self) -> Any:
         """The rows as a rule document; no rows are nobody."""
         if not self.rows:
@@ -154,6 +223,29 @@ class Builder:
         return {"not": children[0] if len(children) == 1 else {"all": children}}, index
 
 
+def _from_json(text: str) -> Any:
+    """A rule typed or pasted as JSON, in the language as it stands. Raises ``Invalid``."""
+    try:
+        document = json.loads(text)
+        language.parse(content.expand(document))
+    except RuleError as error:
+        raise Invalid("The JSON is not a rule.", error.errors) from None
+    except (ValueError, RecursionError) as error:
+        raise Invalid("That is not JSON.", [("json", str(error)[:200])]) from None
+    return document
+
+
+def _past(text: str) -> list[Any]:
+    """The rules before, as the form sent them back; whatever is odd is forgotten."""
+    try:
+        found = json.loads(text) if text else []
+        for rule in found:
+            language.parse(content.expand(rule))
+    except (ValueError, RecursionError, TypeError):
+        return []
+    return list(found)[-MOST_PAST:]
+
+
 def _leaf(row: Row) -> Any:
     if row.kind in ("true", "false"):
         return row.kind == "true"
@@ -165,6 +257,14 @@ def _leaf(row: Row) -> Any:
     if row.op in LIST_OPERATORS:
         return leaf | {"value": values}
     return leaf | {"value": values[0] if len(values) == 1 else row.value}
+
+
+def read_value(attribute: Attribute, text: str) -> Any:
+    """One value of an attribute as typed; a list is separated by commas, and ``none`` is an empty one."""
+    words = [word.strip() for word in text.replace(";", ",").split(",") if word.strip()]
+    if attribute.type is Type.COUNTRIES:
+        return [] if words == ["none"] else words
+    return _typed(attribute, text)
 
 
 def _typed(attribute: Attribute, word: str) -> Any:

@@ -72,8 +72,9 @@ def test_a_token_is_printed_once_and_stored_hashed() -> None:
 
 
 def test_a_command_acts_with_exactly_that_accounts_rights(
-    machine: Any, tmp_path: Path, monkeypatch: Any, capsys: Any
+    machine: Any, tmp_path: Path, monkeypatch: Any, settings: Any
 ) -> None:
+    settings.AXES_ENABLED = True  # as in production
     with pytest.raises(SystemExit):
         call_command("directive", "submit", REFERENCE, "--as", "wei", stdout=io.StringIO())
     create(machine)
@@ -101,6 +102,16 @@ def test_signing_in_out_and_changing_the_password() -> None:
     client.post("/sign-out")
     assert client.get("/my-access").status_code == 302
     assert Client().post("/sign-in", {"username": "wei", "password": new})["Location"] == "/"
+
+
+def test_guessing_a_password_locks_the_account_for_that_address_and_for_no_other(settings: Any) -> None:
+    settings.AXES_ENABLED = True
+    guesser, owner = Client(REMOTE_ADDR="192.0.2.1"), Client(REMOTE_ADDR="192.0.2.2")
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        last = guesser.post("/sign-in", {"username": "wei", "password": "wrong"})
+    assert last.status_code == 429
+    assert guesser.post("/sign-in", {"username": "wei", "password": PASSWORD}).status_code == 429
+    assert owner.post("/sign-in", {"username": "wei", "password": PASSWORD})["Location"] == "/"
 
 
 def test_a_deactivated_account_is_out_at_once(machine: Any) -> None:

@@ -25,13 +25,22 @@ def required(name: str) -> str:
     return value
 
 
-@pytest.mark.parametrize("broker", ["TEST_REDIS_URL", "TEST_RABBITMQ_URL"])
-def test_the_directive_takes_force_on_external_services(broker: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("broker", "roles"), [("TEST_REDIS_URL", 1), ("TEST_RABBITMQ_URL", 2)])
+def test_the_directive_takes_force_on_external_services(broker: str, roles: int, tmp_path: Path) -> None:
+    """With one role for everything, and with an owner that migrates and a role for the programs."""
     server, name = required("TEST_DATABASE_URL"), f"portcullis_{uuid.uuid4().hex[:10]}"
-    url = server.rpartition("/")[0] + f"/{name}"
+    owner = server.rpartition("/")[0] + f"/{name}"
+    urls = {"DATABASE_URL": owner}
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-    product = Product(tmp_path / "data", DATABASE_URL=url, CELERY_BROKER_URL=required(broker))
+        if roles == 2:
+            admin.execute(f"CREATE ROLE {name} LOGIN")
+            programs = psycopg.conninfo.conninfo_to_dict(server)
+            urls = {
+                "DATABASE_URL": f"postgresql://{name}@{programs['host']}:{programs.get('port', 5432)}/{name}",
+                "DATABASE_OWNER_URL": owner,
+            }
+    product = Product(tmp_path / "data", CELERY_BROKER_URL=required(broker), **urls)
     try:
         product.wait_until_ready()
         for arguments in (
@@ -52,3 +61,4 @@ def test_the_directive_takes_force_on_external_services(broker: str, tmp_path: P
         product.stop()
         with psycopg.connect(server, autocommit=True) as admin:
             admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            admin.execute(f"DROP ROLE IF EXISTS {name}")

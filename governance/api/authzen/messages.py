@@ -174,10 +174,19 @@ def min_epoch(document: dict[str, Any]) -> int | None:
         raise Problem(400, "context must be an object.")
     if context.get("at") is not None:
         raise Problem(400, "context.at cannot be answered: history is not kept yet.")
-    wanted = context.get("min_epoch")
-    if wanted is not None and (not isinstance(wanted, int) or isinstance(wanted, bool)):
+    if "min_epoch" not in context:
+        return None
+    wanted = whole_number(context["min_epoch"])
+    if wanted is None:
         raise Problem(400, "context.min_epoch must be a whole number.")
     return wanted
+
+
+def whole_number(value: object) -> int | None:
+    """A JSON number without a fraction (``5`` and ``5.0`` are the same number), else None."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def require_epoch(policy: Policy, wanted: int | None) -> None:

@@ -27,6 +27,7 @@ def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_ENTITIES = ("subject", "action", "resource", "context")
 _SCHEMAS: dict[str, Any] = {
     "Properties": _PROPERTIES,
     "Subject": _entity("A person.", "type", "id", type=_TEXT | {"examples": ["person"]}, id=_TEXT),
@@ -55,9 +56,11 @@ _SCHEMAS: dict[str, Any] = {
         "type": "object",
         "description": "Top-level entities are defaults; an item replaces one whole. Without items, one evaluation.",
         "properties": {
-            "subject": {"type": "object"}, "action": {"type": "object"}, "resource": {"type": "object"},
-            "context": {"type": "object"},
-            "evaluations": {"type": "array", "minItems": 1, "maxItems": 1000, "items": {"type": "object"}},
+            **{name: {"description": "Looked at where an item leaves it out."} for name in _ENTITIES},
+            "evaluations": {
+                "type": "array", "minItems": 1, "description": "At most 1,000; more are 413.",
+                "items": {"description": "An evaluation. Anything else is a denial with an error of its own."},
+            },
             "options": {
                 "type": "object",
                 "properties": {
@@ -179,7 +182,12 @@ def _post(summary: str, scope: str, request: dict[str, Any], response: str) -> d
             "operationId": summary.lower().replace(" ", "_"),
             "description": f"Needs a token with scope `{scope}`.",
             "parameters": [
-                {"name": "X-Request-ID", "in": "header", "schema": {"type": "string", "pattern": "^[!-~]{1,500}$"}}
+                {
+                    "name": "X-Request-ID",
+                    "in": "header",
+                    "schema": {"type": "string"},
+                    "description": "Echoed: up to 500 printable ASCII characters. Of any other, one of ours is given.",
+                }
             ],
             "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
             "responses": {"200": answer | {"content": {"application/json": {"schema": _ref(response)}}}}

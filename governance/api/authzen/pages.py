@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from django.core import signing
 
+from governance.api.authzen.messages import whole_number
 from governance.api.problems import Problem
 
 DEFAULT_LIMIT = 1_000
@@ -41,8 +42,8 @@ def read_page(document: dict[str, Any], secret: str, *, client_id: int) -> Page:
     given = document.get("page", {})
     if not isinstance(given, dict):
         raise Problem(400, "page must be an object.")
-    limit = given.get("limit", DEFAULT_LIMIT)
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+    limit = whole_number(given.get("limit", DEFAULT_LIMIT))
+    if limit is None or limit < 0:
         raise Problem(400, "page.limit must be a whole number, 0 or more.")
     if "properties" in given and not isinstance(given["properties"], dict):
         raise Problem(400, "page.properties must be an object.")
