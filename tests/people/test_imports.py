@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,12 @@ ORGANISATIONS = (SCENARIO / "organisations.csv").read_text()
 @pytest.fixture
 def load(tmp_path: Path, machine: Any) -> Any:
     def loading(people: str | None = None, organisations: str | None = None, **options: Any) -> Any:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))  # of its own: two may load at once
         files: dict[str, Path | None] = {"people_file": None, "organisations_file": None}
         for name, text in (("people", people), ("organisations", organisations)):
             if text is not None:
-                files[f"{name}_file"] = tmp_path / f"{name}.csv"
-                (tmp_path / f"{name}.csv").write_bytes(text.encode() if isinstance(text, str) else text)
+                files[f"{name}_file"] = folder / f"{name}.csv"
+                (folder / f"{name}.csv").write_bytes(text.encode() if isinstance(text, str) else text)
         return import_people(actor=machine, **files, **options)
 
     return loading

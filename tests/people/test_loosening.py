@@ -178,7 +178,7 @@ def _set_the_scene(data: Any) -> None:
         )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_import_turns_a_decision_from_deny_to_permit(data: Any, tmp_path: Path, machine: Any, in_force: Any) -> None:
     """Random files over random records: people move, organisations appear and change, both at once, on held states."""
