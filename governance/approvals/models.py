@@ -15,6 +15,17 @@ from django.db.models import Q
 from governance.approvals.states import REQUEST_TRANSITIONS, STAGE_TRANSITIONS, RequestState, StageState
 
 
+def _never_emptied(what: str) -> pgtrigger.Trigger:
+    """TRUNCATE passes row triggers by: what is kept row by row is kept whole, too."""
+    return pgtrigger.Trigger(
+        name=f"{what}_no_truncate",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'approvals are kept';",
+    )
+
+
 class ApprovalPolicy(models.Model):
     """Which stages a kind of request passes. Versioned: a change is a new row, and requests keep the one they began with."""
 
@@ -27,6 +38,7 @@ class ApprovalPolicy(models.Model):
             models.UniqueConstraint(fields=["kind", "version"], name="policy_version"),
             models.UniqueConstraint(fields=["kind"], condition=Q(active=True), name="policy_one_active"),
         ]
+        triggers = [_never_emptied("policy")]
 
     def __str__(self) -> str:
         return f"{self.kind} v{self.version}"
@@ -47,6 +59,7 @@ class PolicyStage(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [models.UniqueConstraint(fields=["policy", "position"], name="policy_stage_position")]
+        triggers = [_never_emptied("policy_stage")]
 
     def __str__(self) -> str:
         return self.name
@@ -94,7 +107,29 @@ class Request(models.Model):
                     RETURN NEW;
                 """,
             ),
+            pgtrigger.Trigger(
+                name="request_begins",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.state <> 'open'"),
+                func="RAISE EXCEPTION 'a request begins open';",
+            ),
+            # A request counts as approved only when each of its stages is, and each of those needs its votes.
+            pgtrigger.Trigger(
+                name="request_all_stages",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.state <> 'approved' AND NEW.state = 'approved'"),
+                func="""
+                    IF NOT coalesce((SELECT bool_and(s.state = 'approved') FROM approvals_requeststage s
+                                      WHERE s.request_id = NEW.id), FALSE) THEN
+                        RAISE EXCEPTION 'a request is approved when all of its stages are';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
             pgtrigger.Protect(name="request_keep", operation=pgtrigger.Delete),
+            _never_emptied("request"),
         ]
 
     def __str__(self) -> str:
@@ -143,7 +178,20 @@ class RequestStage(models.Model):
                     RETURN NEW;
                 """,
             ),
+            pgtrigger.Trigger(
+                name="request_stage_begins",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF NEW.state NOT IN ('waiting', 'open') OR NEW.quorum < 1 OR NOT EXISTS (
+                        SELECT 1 FROM approvals_request r WHERE r.id = NEW.request_id AND r.state = 'open') THEN
+                        RAISE EXCEPTION 'a stage begins undecided, in an open request';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
             pgtrigger.Protect(name="request_stage_keep", operation=pgtrigger.Delete),
+            _never_emptied("request_stage"),
         ]
 
     def __str__(self) -> str:
@@ -167,7 +215,10 @@ class Conflict(models.Model):
                 condition=Q(user__isnull=False, person__isnull=True) | Q(user__isnull=True, person__isnull=False),
             ),
         ]
-        triggers = [pgtrigger.Protect(name="conflict_keep", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="conflict_keep", operation=pgtrigger.Update | pgtrigger.Delete),
+            _never_emptied("conflict"),
+        ]
 
     def __str__(self) -> str:
         return self.reason
@@ -195,13 +246,7 @@ class Vote(models.Model):
         constraints = [models.UniqueConstraint(fields=["request", "approver"], name="vote_once_in_a_request")]
         triggers = [
             pgtrigger.Protect(name="vote_keep", operation=pgtrigger.Update | pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="vote_no_truncate",
-                level=pgtrigger.Statement,
-                when=pgtrigger.Before,
-                operation=pgtrigger.Truncate,
-                func="RAISE EXCEPTION 'votes are kept';",
-            ),
+            _never_emptied("vote"),
             pgtrigger.Trigger(
                 name="vote_separation_of_duties",
                 when=pgtrigger.Before,

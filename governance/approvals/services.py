@@ -192,12 +192,12 @@ def _set_stage(stage: RequestStage, state: StageState) -> None:
     stage.save(update_fields=["state"])
 
 
-def _close(actor: Actor, request: Request, state: RequestState, now: datetime) -> None:
+def _close(actor: Actor, request: Request, state: RequestState, now: datetime, why: str = "") -> None:
     for stage in request.stages.filter(state__in=[StageState.OPEN, StageState.WAITING]):
         _set_stage(stage, StageState.CLOSED)
     request.state, request.closed_at = state, now
     request.save(update_fields=["state", "closed_at"])
-    _record(actor, request, str(state))
+    _record(actor, request, "set_aside" if why else str(state), **({"reason": why} if why else {}))
 
 
 @transaction.atomic
@@ -213,11 +213,12 @@ def withdraw(*, actor: Actor, request: Request) -> Request:
 
 
 @transaction.atomic
-def set_aside(*, actor: Actor, subject: str) -> None:
-    """Close an open request whose subject went another way (an emergency activation of a submitted version)."""
+def set_aside(*, actor: Actor, subject: str, reason: str = "it went another way") -> Request | None:
+    """Close the open request about a subject that went another way, so that it waits in nobody's inbox; None if none is."""
     request = Request.objects.select_for_update().filter(subject=subject, state=RequestState.OPEN).first()
     if request is not None:
-        _close(actor, request, RequestState.WITHDRAWN, _now())
+        _close(actor, request, RequestState.WITHDRAWN, _now(), reason)
+    return request
 
 
 def _record(actor: Actor, request: Request, act: str, **data: Any) -> None:

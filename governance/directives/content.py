@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -280,7 +280,7 @@ def expand(rule: object) -> object:
     return language.expand_groups(rule, country_groups())
 
 
-def check_complete(directive: Directive, version: DirectiveVersion) -> None:
+def check_complete(directive: Directive, version: DirectiveVersion, moment: datetime) -> None:
     """What must hold before a version is fixed; raises ``Invalid`` with every place that does not."""
     errors: list[tuple[str, str]] = []
     tree = None
@@ -300,16 +300,56 @@ def check_complete(directive: Directive, version: DirectiveVersion) -> None:
         )
     if directive.from_outside and version.effect == Effect.MONITOR:
         errors.append(("effect", "an outside authority's order cannot be put in force as monitor"))
-    if version.effective_at and version.expires_at and version.effective_at >= version.expires_at:
-        errors.append(("expires_at", "must lie after effective_at"))
+    errors += wrong_dates(directive, version, moment)
     if version.replaces_id is not None:
         replaced = version.replaces
         if version.replaces_id == directive.pk:
             errors.append(("replaces", "a directive cannot replace itself"))
-        elif replaced is not None and replaced.state not in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED):
+        elif replaced is not None and (replaced.state not in _ALIVE or replaced.term_ended(moment)):
             errors.append(("replaces", f"{replaced.reference} is not in force"))
     if errors:
         raise Invalid(f"Version {version.number} of {directive.reference} cannot be submitted.", errors)
+
+
+def wrong_dates(directive: Directive, version: DirectiveVersion, moment: datetime) -> list[tuple[str, str]]:
+    """What keeps the version's dates from taking force at ``moment``: a term that is over, or a gap they would open."""
+    errors = []
+    if version.expires_at and version.expires_at <= moment:
+        errors.append(("expires_at", "lies in the past: the version would deny nobody"))
+    if version.effective_at and version.expires_at and version.effective_at >= version.expires_at:
+        errors.append(("expires_at", "must lie after effective_at"))
+    if version.effective_at and version.effective_at > moment:
+        for former in gives_way(directive, version):
+            if former.effective_at is None or former.effective_at < version.effective_at:
+                errors.append(
+                    (
+                        "effective_at",
+                        f"lies ahead, and {former.directive.reference} would end at the activation: nothing would "
+                        "hold in between. Leave it empty and activate at that time",
+                    )
+                )
+    return errors
+
+
+def gives_way(directive: Directive, version: DirectiveVersion) -> list[DirectiveVersion]:
+    """The versions in force that end when this one takes force: the one it supersedes, and that of what it replaces."""
+    found = [d.version_in_force for d in (directive, version.replaces) if d is not None and d.state in _ALIVE]
+    return [former for former in found if former is not None and former.pk != version.pk]
+
+
+_ALIVE = (DirectiveState.ACTIVE, DirectiveState.SUSPENDED)
+_LENIENCE = (OnUnknown.DENY, OnUnknown.VERIFY, OnUnknown.ALLOW)
+
+
+def more_lenient(version: DirectiveVersion, former: DirectiveVersion) -> bool:
+    """Whether unknown people pass under a version who would not, or not for so long, under the one it takes the place of."""
+    now, before = (_LENIENCE.index(OnUnknown(each.on_unknown_then)) for each in (version, former))
+    return now > before or (now == before and version.on_unknown_then == OnUnknown.VERIFY and version.restart_verify)
+
+
+def ends_sooner(version: DirectiveVersion, former: DirectiveVersion) -> bool:
+    """Whether the term of a version ends before that of the one it takes the place of."""
+    return version.expires_at is not None and (former.expires_at is None or version.expires_at < former.expires_at)
 
 
 def digest(version: DirectiveVersion) -> str:
@@ -341,8 +381,6 @@ def canonical_content(version: DirectiveVersion) -> dict[str, Any]:
 
 
 def _utc(moment: datetime | None) -> str | None:
-    from datetime import UTC
-
     return moment.astimezone(UTC).isoformat() if moment else None
 
 

@@ -7,6 +7,8 @@ submitted, states move along one table, one version at most is in force.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -15,6 +17,7 @@ from django.db.models import Q
 
 from governance.directives.states import (
     DIRECTIVE_TRANSITIONS,
+    IN_PREPARATION,
     VERSION_TRANSITIONS,
     DirectiveState,
     VersionState,
@@ -23,6 +26,17 @@ from governance.directives.states import (
 
 def _transitions(table: frozenset[tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted((str(old), str(new)) for old, new in table)
+
+
+def _never_emptied(what: str) -> pgtrigger.Trigger:
+    """TRUNCATE passes row triggers by: what is kept row by row is kept whole, too."""
+    return pgtrigger.Trigger(
+        name=f"{what}_no_truncate",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'directives and their versions are kept';",
+    )
 
 
 class DirectiveKind(models.TextChoices):
@@ -108,6 +122,7 @@ class Directive(models.Model):
         triggers = [
             pgtrigger.FSM(name="directive_states", field="state", transitions=_transitions(DIRECTIVE_TRANSITIONS)),
             pgtrigger.Protect(name="directive_keep", operation=pgtrigger.Delete),
+            _never_emptied("directive"),
         ]
 
     def __str__(self) -> str:
@@ -127,11 +142,16 @@ class Directive(models.Model):
     def to_be_confirmed(self) -> bool:
         return self.confirm_by is not None and self.confirmed_at is None
 
+    def term_ended(self, moment: datetime) -> bool:
+        """Whether the clock has ended it: no job has to note that first (CONTRACTS.md, *Directive: states*)."""
+        version = self.version_in_force if self.state in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED) else None
+        return version is not None and version.expires_at is not None and version.expires_at <= moment
+
 
 _CONTENT = (
     "effect", "on_unknown_then", "on_unknown_hours", "waivable", "include_derived", "rule", "expanded_rule",
     "legal_basis", "effective_at", "expires_at", "replaces_id", "waivers", "restart_verify", "definitions", "digest",
-    "directive_id", "number", "author_id",
+    "directive_id", "number", "author_id", "writers",
 )  # fmt: skip
 _CONTENT_CHANGED = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in _CONTENT)
 
@@ -160,7 +180,13 @@ class DirectiveVersion(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    # The ids of every account that wrote any of the content, also in the version it was copied from: none of them approves
+    # it. Ids only grow (trigger below); an account is never deleted.
+    writers = ArrayField(models.BigIntegerField(), default=list, blank=True)
     submitter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    activated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
@@ -175,7 +201,9 @@ class DirectiveVersion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["directive", "number"], name="version_number"),
             models.UniqueConstraint(
-                fields=["directive"], condition=Q(state=VersionState.DRAFT), name="version_one_draft"
+                fields=["directive"],
+                condition=Q(state__in=[str(state) for state in IN_PREPARATION]),
+                name="version_one_in_preparation",
             ),
             models.UniqueConstraint(
                 fields=["directive"], condition=Q(state=VersionState.IN_FORCE), name="version_one_in_force"
@@ -209,6 +237,43 @@ class DirectiveVersion(models.Model):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Delete,
                 func="RAISE EXCEPTION 'versions are kept';",
+            ),
+            _never_emptied("version"),
+            pgtrigger.Trigger(
+                name="version_begins",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.state <> 'draft'"),
+                func="RAISE EXCEPTION 'a version begins as a draft';",
+            ),
+            pgtrigger.Trigger(
+                name="version_writers",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("NOT (OLD.writers <@ NEW.writers)"),
+                func="RAISE EXCEPTION 'whoever wrote a version stays its writer';",
+            ),
+            # Approved by an approved request, none of whose votes is by a writer or the submitter; in force without
+            # approval only as an emergency, which has a reason.
+            pgtrigger.Trigger(
+                name="version_second_person",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.state <> NEW.state AND NEW.state IN ('approved', 'in_force')"),
+                func="""
+                    IF NEW.state = 'in_force' AND OLD.state <> 'approved' AND NEW.emergency_reason = '' THEN
+                        RAISE EXCEPTION 'a version takes force when it is approved, or in an emergency with its reason';
+                    END IF;
+                    IF NEW.state = 'approved' AND NOT EXISTS (
+                        SELECT 1 FROM approvals_request r JOIN directives_directive d ON d.id = NEW.directive_id
+                         WHERE r.subject = 'directive:' || d.reference AND r.kind LIKE 'directive.activation%'
+                           AND r.state = 'approved' AND r.opened_at >= NEW.submitted_at
+                           AND NOT EXISTS (SELECT 1 FROM approvals_vote v WHERE v.request_id = r.id
+                                           AND (v.approver_id = ANY(NEW.writers) OR v.approver_id = NEW.submitter_id))) THEN
+                        RAISE EXCEPTION 'a version is approved by somebody who neither wrote nor submitted it';
+                    END IF;
+                    RETURN NEW;
+                """,
             ),
         ]
 
@@ -250,6 +315,7 @@ class ScopeItem(models.Model):
                     RETURN NEW;
                 """,
             ),
+            _never_emptied("scope"),
         ]
 
     def __str__(self) -> str:

@@ -2,25 +2,36 @@
 
 Every function takes the actor, locks the directive, re-checks its state, acts, and writes ledger and outbox in the same
 transaction. Functions that change what decisions say (``put_in_force`` and below) are called by
-``enforcement.services`` only, which adds the run.
+``enforcement.services`` only, which adds the run. States move by ``_move`` and ``_move_version`` alone, which read the
+tables of ``states``.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from governance.accounts.actor import Actor
+from governance.approvals import services as approvals
 from governance.directives import content
+from governance.directives.acts import act
 from governance.directives.models import (
     Directive,
     DirectiveVersion,
     OnUnknown,
     ScopeItem,
 )
-from governance.directives.states import DirectiveState, VersionState
+from governance.directives.states import (
+    ACT_DONE,
+    DIRECTIVE_ACTS,
+    IN_PREPARATION,
+    VERSION_TRANSITIONS,
+    DirectiveState,
+    VersionState,
+)
 from governance.errors import Invalid, NotFound, WrongState
 from governance.ledger import services as ledger
 
@@ -52,40 +63,83 @@ def record(actor: Actor, directive: Directive, act: str, **data: Any) -> None:
     )
 
 
+def check(directive: Directive, act_name: str) -> DirectiveState:
+    """The state an act leads to. Raises ``WrongState`` when the table has no such step, or the clock has ended it."""
+    if act_name != "expiry" and directive.term_ended(now()):
+        raise WrongState(f"{directive.reference} has expired; it cannot be {ACT_DONE[act_name]}.")
+    leads_to = DIRECTIVE_ACTS[act_name].get(DirectiveState(directive.state))
+    if leads_to is None:
+        state = directive.get_state_display().lower()
+        raise WrongState(f"{directive.reference} is {state}; it cannot be {ACT_DONE[act_name]}.")
+    return leads_to
+
+
+def _move(directive: Directive, act_name: str) -> None:
+    directive.state = check(directive, act_name)
+
+
+def _move_version(version: DirectiveVersion, state: VersionState) -> None:
+    if (version.state, state) not in VERSION_TRANSITIONS:
+        was, will = version.get_state_display().lower(), state.label.lower()
+        raise WrongState(
+            f"Version {version.number} of {version.directive.reference} is {was}; it cannot become {will}."
+        )
+    version.state = state
+    version.save()
+
+
 # -- drafts ------------------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
+@act
 def create_directive(*, actor: Actor, statement: content.DirectiveStatement) -> Directive:
     """Create a directive with its first draft version, case file, comparables and alternatives.
 
     Raises ``Invalid`` for a reference that exists, an unknown model or capability, or a rule outside the language.
     """
     actor.require("draft_directives")
-    if Directive.objects.filter(reference=statement.reference).exists():
-        raise Invalid(f"There is a directive {statement.reference} already.")
-    directive = Directive.objects.create(
-        reference=statement.reference,
-        kind=statement.kind,
-        title=statement.title,
-        authority=statement.authority,
-        received_at=statement.received_at,
-        comply_by=statement.comply_by,
-        comply_immediately=statement.comply_immediately,
-        position=statement.position,
-        author=actor.user,
-    )
-    version = _new_version(actor, directive, statement.version)
+    directive = _insert(actor, statement)
+    version = _new_version(directive, statement.version, author_id=_id_of(actor), writers=_with(actor, []))
     content.store_case(directive, statement, actor.name)
     record(actor, directive, "drafted", version=version.number, title=directive.title)
     return directive
 
 
-def _new_version(actor: Actor, directive: Directive, statement: content.VersionStatement) -> DirectiveVersion:
+def _insert(actor: Actor, statement: content.DirectiveStatement) -> Directive:
+    """The row itself; whoever comes second with a reference, at the same moment too, is told so."""
+    try:
+        with transaction.atomic():
+            return Directive.objects.create(
+                reference=statement.reference,
+                kind=statement.kind,
+                title=statement.title,
+                authority=statement.authority,
+                received_at=statement.received_at,
+                comply_by=statement.comply_by,
+                comply_immediately=statement.comply_immediately,
+                position=statement.position,
+                author=actor.user,
+            )
+    except IntegrityError:
+        raise Invalid(f"There is a directive {statement.reference} already.") from None
+
+
+def _new_version(
+    directive: Directive, statement: content.VersionStatement, *, author_id: int | None, writers: list[int]
+) -> DirectiveVersion:
     number = (directive.versions.order_by("-number").values_list("number", flat=True).first() or 0) + 1
-    version = DirectiveVersion(directive=directive, number=number, author=actor.user)
+    version = DirectiveVersion(directive=directive, number=number, author_id=author_id, writers=writers)
     _fill(version, statement)
     return version
+
+
+def _id_of(actor: Actor) -> int | None:
+    return actor.user.pk if actor.user else None
+
+
+def _with(actor: Actor, writers: list[int]) -> list[int]:
+    """The writers, and the actor among them."""
+    return sorted({*writers, actor.user.pk}) if actor.user else writers
 
 
 def _fill(version: DirectiveVersion, statement: content.VersionStatement) -> None:
@@ -99,7 +153,7 @@ def _fill(version: DirectiveVersion, statement: content.VersionStatement) -> Non
     )
 
 
-@transaction.atomic
+@act
 def edit_draft(
     *,
     actor: Actor,
@@ -108,11 +162,15 @@ def edit_draft(
     title: str | None = None,
     position: str | None = None,
 ) -> DirectiveVersion:
-    """Replace the content of the draft version. Raises ``WrongState`` when there is no draft."""
+    """Replace the content of the draft version; whoever does becomes one of its writers, and nobody ceases to be one.
+
+    Raises ``WrongState`` when there is no draft, or the directive has ended.
+    """
     actor.require("draft_directives")
     directive = lock(reference)
     version = draft_of(directive)
-    version.author = actor.user
+    check(directive, "submit")
+    version.writers = _with(actor, version.writers)
     _fill(version, statement)
     if title is not None and directive.state == DirectiveState.DRAFT:
         directive.title = title
@@ -130,29 +188,41 @@ def draft_of(directive: Directive) -> DirectiveVersion:
     return version
 
 
-@transaction.atomic
+@act
 def draft_new_version(*, actor: Actor, reference: str) -> DirectiveVersion:
-    """A new draft version that begins as a copy of the newest one. A directive has one draft at most."""
+    """A new draft version that begins as a copy of the newest one. A directive has one version in preparation at most.
+
+    A version that was approved and did not take force yet gives way to the draft: what is activated is always the newest.
+    """
     actor.require("draft_directives")
     directive = lock(reference)
-    if directive.state in (DirectiveState.RESCINDED, DirectiveState.EXPIRED):
-        raise WrongState(f"{reference} has ended; write a new directive.")
+    if directive.state not in (DirectiveState.DRAFT, DirectiveState.SUBMITTED):
+        check(directive, "redraft")
     if directive.versions.filter(state__in=[VersionState.DRAFT, VersionState.SUBMITTED]).exists():
         raise WrongState(f"{reference} has a version in preparation already.")
-    version = _copy_newest(actor, directive)
+    newest = _newest(directive)
+    for approved in directive.versions.filter(state=VersionState.APPROVED):
+        _move_version(approved, VersionState.WITHDRAWN)
+    version = _copy(newest, author_id=_id_of(actor), writers=_with(actor, newest.writers))
     if directive.state == DirectiveState.APPROVED:
-        withdrawn = directive.versions.get(state=VersionState.APPROVED)
-        _move_version(withdrawn, VersionState.WITHDRAWN)
-        directive.state = DirectiveState.DRAFT
+        _move(directive, "redraft")
         directive.save(update_fields=["state"])
     record(actor, directive, "drafted", version=version.number)
     return version
 
 
-def _copy_newest(actor: Actor, directive: Directive) -> DirectiveVersion:
+def _newest(directive: Directive) -> DirectiveVersion:
     newest = directive.versions.order_by("-number").first()
     assert newest is not None, "a directive has a version from its first moment"
-    return _new_version(actor, directive, content.VersionStatement.of(newest))
+    return newest
+
+
+def _copy(version: DirectiveVersion, *, author_id: int | None, writers: list[int]) -> DirectiveVersion:
+    """A draft with the content of a version. What that one replaced when it took force is gone and not replaced again."""
+    statement = content.VersionStatement.of(version)
+    if version.in_force_at is not None:
+        statement = replace(statement, replaces_id=None)
+    return _new_version(version.directive, statement, author_id=author_id, writers=writers)
 
 
 # -- submission and its outcome ----------------------------------------------------------------------------------------
@@ -164,7 +234,7 @@ def fix(*, actor: Actor, directive: Directive, version: DirectiveVersion) -> Non
     Raises ``Invalid`` naming each place: a rule outside the language, no scope, a sensitive rule without legal
     basis, an outside authority's order as ``monitor``, a replaced directive that is not in force.
     """
-    content.check_complete(directive, version)
+    content.check_complete(directive, version, now())
     version.expanded_rule = content.expand(version.rule)
     version.digest = content.digest(version)
     version.submitter = actor.user
@@ -173,56 +243,54 @@ def fix(*, actor: Actor, directive: Directive, version: DirectiveVersion) -> Non
 
 def submit(*, actor: Actor, directive: Directive, version: DirectiveVersion) -> None:
     """Draft → submitted, for a locked directive and a fixed version."""
+    _move(directive, "submit")
     _move_version(version, VersionState.SUBMITTED)
-    if directive.state == DirectiveState.DRAFT:
-        directive.state = DirectiveState.SUBMITTED
-        directive.save(update_fields=["state"])
+    directive.save(update_fields=["state"])
     record(actor, directive, "submitted", version=version.number, digest=version.digest)
 
 
 def approve(*, actor: Actor, directive: Directive, version: DirectiveVersion) -> None:
     """Submitted → approved, for a locked directive."""
+    _move(directive, "approve")
     version.approved_at = now()
     _move_version(version, VersionState.APPROVED)
-    if directive.state == DirectiveState.SUBMITTED:
-        directive.state = DirectiveState.APPROVED
-        directive.save(update_fields=["state"])
+    directive.save(update_fields=["state"])
     record(actor, directive, "approved", version=version.number, digest=version.digest)
 
 
 def send_back(*, actor: Actor, directive: Directive, version: DirectiveVersion, state: VersionState) -> None:
-    """Submitted → rejected or withdrawn, for a locked directive; a new draft version follows with the same content."""
+    """Submitted → rejected or withdrawn, for a locked directive; a new draft version follows with the same content.
+
+    It stays the text of those who wrote it: whoever sent it back wrote nothing.
+    """
+    _move(directive, "send_back")
     _move_version(version, state)
-    _copy_newest(actor, directive)
-    if directive.state == DirectiveState.SUBMITTED:
-        directive.state = DirectiveState.DRAFT
-        directive.save(update_fields=["state"])
+    _copy(version, author_id=version.author_id, writers=version.writers)
+    directive.save(update_fields=["state"])
     record(actor, directive, str(state), version=version.number)
-
-
-def _move_version(version: DirectiveVersion, state: VersionState) -> None:
-    version.state = state
-    version.save()
 
 
 # -- force -------------------------------------------------------------------------------------------------------------
 
 
 def put_in_force(*, actor: Actor, directive: Directive, version: DirectiveVersion, emergency_reason: str = "") -> None:
-    """The version takes force and supersedes the one before it; the directive is active. The directive is locked."""
+    """The version takes force and supersedes the one before it; the directive is active. The directive is locked.
+
+    What was asked about the version before is not asked any more.
+    """
     moment = now()
+    _move(directive, "emergency" if emergency_reason else "activate")
+    approvals.set_aside(actor=actor, subject=directive.subject, reason=f"version {version.number} took force")
     former = directive.version_in_force
     if former is not None and former.pk != version.pk:
         former.ended_at = moment
         _move_version(former, VersionState.SUPERSEDED)
-    version.in_force_at = moment
+    version.in_force_at, version.activated_by = moment, actor.user
     version.emergency_reason = emergency_reason
     _move_version(version, VersionState.IN_FORCE)
-    _set_verify_clock(directive, version, former, moment)
-    if emergency_reason:
-        directive.confirm_by, directive.confirmed_at = moment + EMERGENCY_CONFIRMATION, None
-        directive.escalated_at = None
-    directive.state = DirectiveState.ACTIVE
+    deadline = verify_deadline(directive, version, moment)
+    directive.verify_deadline, directive.verify_remaining = deadline, None
+    _set_confirmation(directive, moment if emergency_reason else None)
     directive.version_in_force = version
     directive.activated_at = directive.activated_at or moment
     directive.save()
@@ -237,61 +305,85 @@ def put_in_force(*, actor: Actor, directive: Directive, version: DirectiveVersio
     )
 
 
+def _set_confirmation(directive: Directive, emergency_at: datetime | None) -> None:
+    """An emergency is due to be confirmed, one after another by the time of the first; an approved version needs none."""
+    if emergency_at is None:
+        directive.confirm_by = directive.escalated_at = None
+    elif not directive.to_be_confirmed:
+        directive.confirm_by = emergency_at + EMERGENCY_CONFIRMATION
+        directive.confirmed_at = directive.escalated_at = None
+
+
 def note_epoch(*, directive: Directive, epoch: int) -> None:
     """The policy epoch from which a locked directive is in force."""
     directive.epoch_in_force = epoch
     directive.save(update_fields=["epoch_in_force"])
 
 
-def _set_verify_clock(
-    directive: Directive, version: DirectiveVersion, former: DirectiveVersion | None, moment: Any
-) -> None:
-    """Verify hours count from activation; a new version restarts the clock only if it says so."""
-    if version.on_unknown_then != OnUnknown.VERIFY:
-        directive.verify_deadline = directive.verify_remaining = None
-        return
-    runs_on = former is not None and former.on_unknown_then == OnUnknown.VERIFY and not version.restart_verify
-    if runs_on and directive.verify_deadline is not None:
-        return
-    directive.verify_deadline = moment + timedelta(hours=version.on_unknown_hours or 0)
-    directive.verify_remaining = None
+def verify_deadline(
+    directive: Directive, stated: DirectiveVersion | content.VersionStatement, moment: datetime
+) -> datetime | None:
+    """Until when unknown people pass if the version takes force at ``moment``; None unless it says ``verify``.
+
+    Hours count from activation; a new version restarts the clock of the one before only if it says so.
+    """
+    if stated.on_unknown_then != OnUnknown.VERIFY:
+        return None
+    former = directive.version_in_force
+    if former is not None and former.on_unknown_then == OnUnknown.VERIFY and not stated.restart_verify:
+        if directive.verify_deadline is not None:
+            return directive.verify_deadline
+        if directive.verify_remaining is not None:
+            return moment + directive.verify_remaining
+    return moment + timedelta(hours=stated.on_unknown_hours or 0)
 
 
 def suspend(*, actor: Actor, directive: Directive, reason: str) -> None:
     """Active → suspended, for a locked directive. Suspension stops the verify clock."""
+    _move(directive, "suspension")
     if directive.verify_deadline is not None:
         directive.verify_remaining = max(directive.verify_deadline - now(), timedelta(0))
         directive.verify_deadline = None
-    directive.state = DirectiveState.SUSPENDED
     directive.save()
     record(actor, directive, "suspended", reason=reason)
 
 
 def resume(*, actor: Actor, directive: Directive, reason: str) -> None:
     """Suspended → active, for a locked directive. The verify clock runs on with what was left."""
+    _move(directive, "resumption")
     if directive.verify_remaining is not None:
         directive.verify_deadline = now() + directive.verify_remaining
         directive.verify_remaining = None
-    directive.state = DirectiveState.ACTIVE
     directive.save()
     record(actor, directive, "resumed", reason=reason)
 
 
 def end(*, actor: Actor, directive: Directive, state: DirectiveState, reason: str) -> None:
-    """Active or suspended → rescinded or expired, for a locked directive; its version in force has ended."""
+    """Active or suspended → rescinded or expired, for a locked directive; its version in force has ended.
+
+    What was asked about it is set aside, and a version that was on its way is withdrawn: it could never take force.
+    """
     moment = now()
+    _move(directive, "expiry" if state == DirectiveState.EXPIRED else "rescission")
+    approvals.set_aside(actor=actor, subject=directive.subject, reason=f"it is {directive.state}")
     version = directive.version_in_force
     if version is not None:
         version.ended_at = moment
         _move_version(version, VersionState.ENDED)
-    directive.state = state
+    for pending in directive.versions.filter(state__in=IN_PREPARATION).exclude(state=VersionState.DRAFT):
+        _move_version(pending, VersionState.WITHDRAWN)
+    if directive.to_be_confirmed:
+        directive.confirm_by = None
     directive.ended_at = moment
     directive.save()
-    record(actor, directive, str(state), reason=reason)
+    record(actor, directive, str(directive.state), reason=reason)
 
 
 def confirm(*, actor: Actor, directive: Directive) -> None:
     """A second person confirms an emergency activation."""
+    check(directive, "confirmation")
+    if not directive.to_be_confirmed:
+        raise WrongState(f"{directive.reference} has no emergency activation to confirm.")
     directive.confirmed_at = now()
     directive.save(update_fields=["confirmed_at"])
     record(actor, directive, "confirmed", version=_number(directive))

@@ -30,25 +30,44 @@ class VersionState(TextChoices):
 
 
 _D = DirectiveState
+_KEPT = {
+    _D.ACTIVE: _D.ACTIVE,
+    _D.SUSPENDED: _D.SUSPENDED,
+}  # a version beside the one in force leaves the directive as it is
+
+# The one table of CONTRACTS.md, by act: from which state to which. An act on a state that is not there is refused.
+DIRECTIVE_ACTS: dict[str, dict[DirectiveState, DirectiveState]] = {
+    "submit": {_D.DRAFT: _D.SUBMITTED, **_KEPT},
+    "approve": {_D.SUBMITTED: _D.APPROVED, **_KEPT},
+    "send_back": {_D.SUBMITTED: _D.DRAFT, **_KEPT},  # rejected or withdrawn: a new draft version follows
+    "redraft": {_D.APPROVED: _D.DRAFT, **_KEPT},  # a new draft takes the place of a version that was only approved
+    "activate": {_D.APPROVED: _D.ACTIVE, _D.ACTIVE: _D.ACTIVE},
+    "emergency": {_D.DRAFT: _D.ACTIVE, _D.SUBMITTED: _D.ACTIVE, _D.ACTIVE: _D.ACTIVE},
+    "confirmation": _KEPT,
+    "suspension": {_D.ACTIVE: _D.SUSPENDED},
+    "resumption": {_D.SUSPENDED: _D.ACTIVE},
+    "rescission": {_D.ACTIVE: _D.RESCINDED, _D.SUSPENDED: _D.RESCINDED},
+    "expiry": {_D.ACTIVE: _D.EXPIRED, _D.SUSPENDED: _D.EXPIRED},
+}
+ACT_DONE = {
+    "submit": "submitted",
+    "approve": "approved",
+    "send_back": "sent back",
+    "redraft": "given a new version",
+    "activate": "activated",
+    "emergency": "activated",
+    "confirmation": "confirmed",
+    "suspension": "suspended",
+    "resumption": "resumed",
+    "rescission": "rescinded",
+    "expiry": "expired",
+}
 DIRECTIVE_TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
-    {
-        (_D.DRAFT, _D.SUBMITTED),
-        (_D.SUBMITTED, _D.APPROVED),
-        (_D.SUBMITTED, _D.DRAFT),  # rejected or withdrawn: a new draft version follows
-        (_D.APPROVED, _D.DRAFT),  # the approved version is replaced by a new draft before it took force
-        (_D.APPROVED, _D.ACTIVE),
-        (_D.DRAFT, _D.ACTIVE),  # emergency
-        (_D.SUBMITTED, _D.ACTIVE),  # emergency
-        (_D.ACTIVE, _D.SUSPENDED),
-        (_D.SUSPENDED, _D.ACTIVE),
-        (_D.ACTIVE, _D.RESCINDED),
-        (_D.SUSPENDED, _D.RESCINDED),
-        (_D.ACTIVE, _D.EXPIRED),
-        (_D.SUSPENDED, _D.EXPIRED),
-    }
+    (old, new) for steps in DIRECTIVE_ACTS.values() for old, new in steps.items() if old != new
 )
 
 _V = VersionState
+IN_PREPARATION = (_V.DRAFT, _V.SUBMITTED, _V.APPROVED)
 VERSION_TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
     {
         (_V.DRAFT, _V.SUBMITTED),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from governance.directives import content
+from governance.directives import services as directives
 from governance.directives.content import Reader, ScopeLine, VersionStatement
-from governance.directives.models import Alternative, Directive, DirectiveVersion
+from governance.directives.models import Alternative, Directive, DirectiveVersion, OnUnknown
 from governance.enforcement import policy as policies
 from governance.enforcement.policy import CompiledRule, DirectiveRule, ScopeEntry
 from governance.enforcement.preview import Candidate
@@ -27,7 +28,9 @@ class Question:
 
 
 def of_version(version: DirectiveVersion) -> Question:
-    return Question(version.directive, version, VersionStatement.of(version), version.digest or content.digest(version))
+    """The stored version, with the country groups of the moment at which it was fixed."""
+    statement = replace(VersionStatement.of(version), rule=version.rule_as_fixed)
+    return Question(version.directive, version, statement, version.digest or content.digest(version))
 
 
 def with_rule(version: DirectiveVersion, rule: Any) -> Question:
@@ -84,8 +87,13 @@ def _plain(statement: VersionStatement) -> dict[str, Any]:
 
 
 def candidate(question: Question) -> Candidate:
-    """The candidate a preview computes. Its scope is resolved against the catalog as it is."""
+    """The candidate a preview computes: its scope resolved against the catalog as it is, its clocks as of activation now."""
     directive, statement = question.directive, question.statement
+    if question.version.pk == directive.version_in_force_id:
+        statement = replace(statement, restart_verify=False)  # its clock runs already
+    deadline = None
+    if statement.on_unknown_then == OnUnknown.VERIFY:
+        deadline = directives.verify_deadline(directive, statement, directives.now())
     try:
         rule = CompiledRule(language.parse(content.expand(statement.rule)))
     except language.RuleError as error:
@@ -103,9 +111,9 @@ def candidate(question: Question) -> Candidate:
             effect=statement.effect,
             rule=rule,
             on_unknown=statement.on_unknown_then,
-            verify_deadline=None,
-            effective_at=None,
-            expires_at=None,
+            verify_deadline=deadline,
+            effective_at=statement.effective_at,
+            expires_at=statement.expires_at,
             waivable=statement.waivable or "",
             scope=shape.resolve(_entries(statement.scope), include_derived=statement.include_derived),
         ),

@@ -13,12 +13,15 @@ from governance.directives.states import DirectiveState
 
 
 def phase(directive: Directive, now: datetime) -> str:
-    """The phase of an active directive: ``pending``, ``effective``, ``verified`` (deadline passed), ``expired``; else ``off``."""
+    """The phase of an active directive: ``pending``, ``effective``, ``verified`` (deadline passed), ``expired``; else ``off``.
+
+    A suspended one has no phase but the last: its term runs on and ends.
+    """
     version = directive.version_in_force
+    if directive.term_ended(now):
+        return "expired"
     if directive.state != DirectiveState.ACTIVE or version is None:
         return "off"
-    if version.expires_at is not None and version.expires_at <= now:
-        return "expired"
     if version.effective_at is not None and now < version.effective_at:
         return "pending"
     deadline_passed = directive.verify_deadline is not None and directive.verify_deadline <= now

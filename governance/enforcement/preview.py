@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from governance.enforcement.population import (
     all_of,
     any_of,
     audience_truth,
+    clock,
     covered_truth,
     from_people,
     granted,
@@ -28,6 +29,7 @@ from governance.enforcement.population import (
     on_one_epoch,
     reads_organisation,
     restricted,
+    settle,
     waived,
 )
 from governance.enforcement.states_of_person import GRANTS_OF_ORGANISATION
@@ -36,7 +38,8 @@ from governance.people.models import PersonKind
 
 @dataclass(frozen=True)
 class Candidate:
-    """A version put to the question: its rule as if in force now, and what it would replace."""
+    """A version put to the question: its rule as if put in force now, with its dates and the verify clock that would
+    run, and what it would replace."""
 
     reference: str
     number: int
@@ -86,8 +89,17 @@ class _Group:
 class _Plan:
     """Names the truths a preview needs and builds its statement from them."""
 
-    def __init__(self, policy: Policy, candidate: Candidate, *, fingerprint: bool) -> None:
-        self.policy, self.candidate, self.fingerprint = policy, candidate, fingerprint
+    def __init__(
+        self,
+        policy: Policy,
+        candidate: Candidate,
+        *,
+        fingerprint: bool,
+        keep: int | None = None,
+        unwaived: frozenset[int] = frozenset(),
+    ) -> None:
+        self.policy, self.candidate, self.fingerprint, self.keep = policy, candidate, fingerprint, keep
+        self.unwaived = unwaived
         self.after = with_directive(policy, candidate.rule, without=candidate.replaces)
         self.before_rules = {rule.directive_id: rule for rule in policy.directives}
         self.others = {
@@ -121,11 +133,9 @@ class _Plan:
         return columns
 
     def denies_after(self) -> Sql:
-        """Whether the candidate denies the person at activation: the verify clock starts then, so unknown is not denied."""
+        """Whether the candidate denies the person at activation: by its dates, and by the verify clock as it then runs."""
         rule = self.candidate.rule
-        if rule.effect != "deny":
-            return FALSE
-        return Sql("coalesce(t, TRUE)" if rule.on_unknown == "deny" else "coalesce(t, FALSE)")
+        return all_of([clock(rule), settle(Sql("t"), rule)]) if rule.effect == "deny" else FALSE
 
     # -- level 2: decisions of a person ----------------------------------------------------------------------------
 
@@ -159,10 +169,8 @@ class _Plan:
         kept = []
         for directive_id in group.after if after else group.now:
             denied = self._denied(directive_id, after=after)
-            keeps_waivers = not (
-                after and directive_id == self.candidate.rule.directive_id and self.candidate.ends_waivers
-            )
-            if item is not None and keeps_waivers:
+            ends_waivers = after and directive_id == self.candidate.rule.directive_id and self.candidate.ends_waivers
+            if item is not None and not ends_waivers and directive_id not in self.unwaived:
                 denied = all_of([denied, Sql("NOT ") + waived(directive_id, item.id, pairs="pairs")])
             kept.append(Sql("NOT ") + Sql("(") + denied + Sql(")"))
         return all_of([admitted, *kept])
@@ -243,7 +251,21 @@ class _Plan:
             else "NULL"
         )
         head = Sql(f"WITH per_person AS {'MATERIALIZED' if self.fingerprint else 'NOT MATERIALIZED'} (\n    ")
-        return head + per_person + Sql(_TAIL.format(members=members))
+        return head + per_person + self._kept() + Sql(_TAIL.format(members=members))
+
+    def _kept(self) -> Sql:
+        """Store who is covered or unknown in the statement that counts them, so that set and figures are of one moment.
+
+        Nothing is stored when the policy moved meanwhile: the statement is built again then.
+        """
+        if self.keep is None:
+            return Sql(")")
+        return Sql(
+            "), kept AS (INSERT INTO enforcement_previewmember (version_id, person_id)\n"
+            "      SELECT %s, id FROM per_person WHERE t IS NOT FALSE"
+            " AND (SELECT value FROM enforcement_policyepoch) = %s)",
+            (self.keep, self.policy.epoch),
+        )
 
     def _rules(self) -> Iterable[Any]:
         yield self.candidate.rule.rule
@@ -257,7 +279,7 @@ class _Plan:
 # What happens to one person, packed into one number, so that people are counted by few columns: bit 0 *asked to verify*,
 # bit 1 *keeps access by waiver*, bit 2 *released*, then the decisions gained and lost.
 _GAINED, _LOST = 1 << 3, 1 << 33
-_TAIL = """)
+_TAIL = """
 SELECT (SELECT value FROM enforcement_policyepoch), statement_timestamp(), {members},
        kind, department, org_id, location_country, grouping(kind, department, org_id, location_country),
        sum(n), sum(n) FILTER (WHERE t), sum(n) FILTER (WHERE t IS NULL),
@@ -273,18 +295,43 @@ SELECT (SELECT value FROM enforcement_policyepoch), statement_timestamp(), {memb
 _TOTAL, _KIND, _DEPARTMENT, _ORGANISATION, _LOCATION = 0b1111, 0b0111, 0b1011, 0b1101, 0b1110
 
 
-def compute(candidate: Candidate, *, fingerprint: bool = True, without: Iterable[int] = ()) -> Preview:
-    """Compute the preview of ``candidate`` against the policy in force, in one snapshot; writes nothing.
+def compute(
+    candidate: Candidate,
+    *,
+    fingerprint: bool = True,
+    without: Iterable[int] = (),
+    keep: int | None = None,
+    at: datetime | None = None,
+    unwaived: frozenset[int] = frozenset(),
+) -> Preview:
+    """Compute the preview of ``candidate`` against the policy in force, in one snapshot.
 
-    ``without``: ids of directives that the comparison leaves out, as if they were not in force now.
+    ``without``: ids of directives that the comparison leaves out, as if they were not in force now. ``keep``: the id of the
+    version for which the people covered or unknown are stored; else nothing is written. ``at``: a moment to come, for which
+    the clocks of all directives are set; people are as they are. ``unwaived``: ids of directives whose waivers do not count.
     """
 
     def build(policy: Policy) -> Sql:
-        now = with_directive(policy, None, without=without)
-        return _Plan(now, candidate, fingerprint=fingerprint).statement()
+        now, asked = with_directive(policy, None, without=without), candidate
+        if at is not None:
+            now = replace(now, directives=tuple(as_of(rule, at) for rule in now.directives))
+            asked = replace(candidate, rule=as_of(candidate.rule, at))
+        return _Plan(now, asked, fingerprint=fingerprint, keep=keep, unwaived=unwaived).statement()
 
     policy, rows = on_one_epoch(build)
     return _read(policy.epoch, rows, candidate)
+
+
+def as_of(rule: DirectiveRule, moment: datetime) -> DirectiveRule:
+    """The rule as its clocks have it at a moment, with nothing left for a clock to change. Out of its term it denies nobody."""
+    return replace(
+        rule,
+        effect=rule.effect if rule.counts_at(moment) else "monitor",
+        on_unknown="deny" if rule.unknown_denies_at(moment) else "allow",
+        verify_deadline=None,
+        effective_at=None,
+        expires_at=None,
+    )
 
 
 def _read(epoch: int, rows: Sequence[tuple[Any, ...]], candidate: Candidate) -> Preview:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
 
-from governance.directives.models import DirectiveKind, DirectiveVersion, Effect, OnUnknown
+from governance.directives.models import Directive, DirectiveKind, DirectiveVersion, Effect, OnUnknown
+from governance.directives.states import VersionState
 from governance.enforcement import candidates
 from governance.enforcement import policy as policies
 from governance.enforcement.candidates import Question
 from governance.enforcement.models import PreviewMember, StoredPreview
 from governance.enforcement.population import POPULATION, Sql, covered_truth, from_people, reads_organisation
-from governance.enforcement.preview import Preview, compute
+from governance.enforcement.preview import Candidate, Preview, compute
 from governance.errors import WrongState
 from governance.rules import english, language
 
@@ -45,8 +47,22 @@ def as_json(question: Question, preview: Preview) -> dict[str, Any]:
         "lose_access_by_location": preview.lose_access_by_location,
         "scope": sorted(by_id[item].name for item in candidate.rule.scope if item in by_id),
         "rule_text": english.sentence(candidate.rule.rule.tree),
-        "warnings": warnings(question, preview),
+        "warnings": [*warnings(question, preview), *_of_the_clock(candidate, preview)],
     }
+
+
+def _of_the_clock(candidate: Candidate, preview: Preview) -> list[str]:
+    """Figures are those at activation; a version whose time lies elsewhere needs a word beside them."""
+    rule = candidate.rule
+    if rule.expires_at is not None and rule.expires_at <= preview.at:
+        return ["Its term has ended: it denies nobody, and cannot be submitted."]
+    if rule.effective_at is not None and rule.effective_at > preview.at:
+        later = compute(candidate, fingerprint=False, at=rule.effective_at)
+        return [
+            f"It takes effect on {rule.effective_at:%-d %B %Y at %H:%M %Z}: {later.lose_access} people lose access then, "
+            "nobody at activation."
+        ]
+    return []
 
 
 def warnings(question: Question, preview: Preview) -> list[str]:
@@ -106,15 +122,13 @@ def _members(version: DirectiveVersion) -> Sql:
 
 @transaction.atomic
 def store(version: DirectiveVersion) -> StoredPreview:
-    """Compute and keep the preview of a submitted version with the set of people it covers or does not know."""
+    """Compute and keep the preview of a submitted version with the set of people it covers or does not know.
+
+    Both come from one statement: what is approved is the set that was counted.
+    """
+    forget_members(version.directive)
     question = candidates.of_version(version)
-    preview = preview_of(question)
-    members = _members(version)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO enforcement_previewmember (version_id, person_id) SELECT %s, m.id FROM ({members.text}) m",
-            [version.pk, *members.params],
-        )
+    preview = compute(candidates.candidate(question), keep=version.pk)
     return StoredPreview.objects.create(
         version=version,
         fingerprint=preview.fingerprint,
@@ -124,13 +138,37 @@ def store(version: DirectiveVersion) -> StoredPreview:
     )
 
 
-def forget_members(version: DirectiveVersion) -> None:
-    """Drop the stored set once it served: the version took force or was turned down."""
-    PreviewMember.objects.filter(version_id=version.pk).delete()
+def forget_members(directive: Directive) -> None:
+    """Drop the stored sets that have served: of versions of the directive that wait for nothing any more."""
+    waiting = directive.versions.filter(state__in=[VersionState.SUBMITTED, VersionState.APPROVED]).values("pk")
+    every = directive.versions.values("pk")
+    PreviewMember.objects.filter(version_id__in=every).exclude(version_id__in=waiting).delete()
 
 
-def difference(version: DirectiveVersion) -> tuple[int, int, int]:
-    """How many people were approved, and how many came and went since: ``(approved, more, fewer)``."""
+@dataclass(frozen=True)
+class Difference:
+    """The people covered or unknown now against those of the stored preview: how many were stored, came and went."""
+
+    stored: int
+    more: int
+    fewer: int
+
+    @property
+    def stale(self) -> bool:
+        """More than 1 % of the set *and* at least 5 people (CONTRACTS.md, *Preview*)."""
+        changed = self.more + self.fewer
+        return changed >= TOLERANCE_PEOPLE and changed > self.stored * TOLERANCE_SHARE
+
+    @property
+    def text(self) -> str:
+        return (
+            f"{self.more} more people and {self.fewer} fewer are covered or unknown than the {self.stored} "
+            "of the preview"
+        )
+
+
+def difference(version: DirectiveVersion) -> Difference:
+    """What changed since the preview was stored; for a page beside its figures, and for what refuses a stale one."""
     members = _members(version)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -141,19 +179,11 @@ def difference(version: DirectiveVersion) -> tuple[int, int, int]:
             " WHERE s.person_id IS NULL OR m.id IS NULL",
             [version.pk, *members.params, version.pk],
         )
-        approved, more, fewer = cursor.fetchone()
-    return approved, more, fewer
+        return Difference(*cursor.fetchone())
 
 
-def refuse_stale(version: DirectiveVersion) -> None:
-    """Raise ``WrongState`` when the people covered or unknown differ too much from the approved set.
-
-    Too much is more than 1 % of it *and* at least 5 people. The approval stays and serves again when they fit.
-    """
-    approved, more, fewer = difference(version)
-    changed = more + fewer
-    if changed >= TOLERANCE_PEOPLE and changed > approved * TOLERANCE_SHARE:
-        raise WrongState(
-            f"The preview is stale: {more} more people and {fewer} fewer are covered or unknown than the "
-            f"{approved} that were approved. Preview and submit it again, or wait until they fit."
-        )
+def refuse_stale(version: DirectiveVersion, *, advice: str) -> None:
+    """Raise ``WrongState`` when too much changed since. An approval stays, and serves again when they fit."""
+    found = difference(version)
+    if found.stale:
+        raise WrongState(f"The preview is stale: {found.text}. {advice}")

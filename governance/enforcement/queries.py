@@ -17,6 +17,8 @@ from governance.enforcement.models import Restriction, Run
 from governance.enforcement.states import UNFINISHED, ChunkState
 from governance.ledger.models import Entry
 
+_ON_THE_CLOCK = (DirectiveState.ACTIVE, DirectiveState.SUSPENDED)  # the term of a suspended directive runs on
+
 
 def directives_with_restrictions() -> QuerySet[Directive]:
     """Directives that were ever in force; an ended one should have no restrictions."""
@@ -25,22 +27,21 @@ def directives_with_restrictions() -> QuerySet[Directive]:
 
 def state_now(directive: Directive) -> str:
     """The directive's state as the clock has it: one whose term ended is expired before any job notes it."""
-    version = directive.version_in_force
-    ended = version is not None and version.expires_at is not None and version.expires_at <= timezone.now()
-    return str(DirectiveState.EXPIRED if ended and directive.state == DirectiveState.ACTIVE else directive.state)
+    return str(DirectiveState.EXPIRED if directive.term_ended(timezone.now()) else directive.state)
 
 
 def is_due(directive: Directive, now: datetime) -> bool:
     """Whether the clock changed the directive's phase and no run has followed yet."""
-    if directive.state != DirectiveState.ACTIVE:
+    if directive.state not in _ON_THE_CLOCK:
         return False
     last = Run.objects.filter(directive=directive).order_by("-id").values_list("phase", flat=True).first()
     return last is not None and last != clock.phase(directive, now)
 
 
 def due(now: datetime) -> list[str]:
-    candidates = Directive.objects.filter(state=DirectiveState.ACTIVE).select_related("version_in_force")
-    return [directive.reference for directive in candidates if is_due(directive, now)]
+    candidates = Directive.objects.filter(state__in=_ON_THE_CLOCK).select_related("version_in_force")
+    # Sorted, because whoever locks several directives does so in this order.
+    return sorted(directive.reference for directive in candidates if is_due(directive, now))
 
 
 @dataclass(frozen=True)

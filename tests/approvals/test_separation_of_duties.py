@@ -72,7 +72,6 @@ def test_votes_are_never_changed_or_removed(plain: Request) -> None:
     for statement in (
         "UPDATE approvals_vote SET verdict = 'reject'",
         "DELETE FROM approvals_vote",
-        "TRUNCATE approvals_vote",
     ):
         with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
@@ -81,6 +80,24 @@ def test_votes_are_never_changed_or_removed(plain: Request) -> None:
 def test_a_stage_is_not_approved_without_its_votes(plain: Request) -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
         plain.stages.update(state="approved")
+
+
+def test_a_request_is_not_approved_without_its_stages_nor_begun_decided(plain: Request) -> None:
+    with pytest.raises(DatabaseError, match="all of its stages"), transaction.atomic():
+        Request.objects.filter(pk=plain.pk).update(state="approved")
+    with pytest.raises(DatabaseError, match="begins undecided"), transaction.atomic():
+        plain.stages.create(position=2, name="x", groups=["executive"], state="approved")
+    with pytest.raises(DatabaseError, match="begins open"), transaction.atomic():
+        Request.objects.create(
+            kind="x", subject="x", summary="x", content_digest="d", policy=plain.policy, requester=plain.requester,
+            opened_at=timezone.now(), state="approved",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("table", ["approvalpolicy", "policystage", "request", "requeststage", "conflict", "vote"])
+def test_nobody_empties_a_table_of_approvals(table: str) -> None:
+    with pytest.raises(DatabaseError, match="kept"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE approvals_{table} CASCADE")
 
 
 def test_a_beneficiary_is_found_by_e_mail_also_when_the_account_comes_later(asked: Request) -> None:

@@ -62,6 +62,17 @@ def test_the_whole_life_by_commands() -> None:
     assert json.loads(run("directive", "status", REFERENCE, "--json"))["state"] == "rescinded"
 
 
+def test_the_confirmation_of_an_emergency_is_asked_again_by_command() -> None:
+    run("directive", "activate", REFERENCE, "--emergency", "--reason", "at once", "--as", "lucia")
+    assert "cannot be withdrawn" in refused("directive", "withdraw", REFERENCE, "--as", "lucia")
+    run("directive", "reject", REFERENCE, "--as", "idris")
+    run("directive", "confirm", REFERENCE, "--as", "tomas")
+    status = json.loads(run("directive", "status", REFERENCE, "--json"))
+    assert (status["state"], status["request"]["kind"]) == ("active", "directive.confirmation")
+    run("directive", "approve", REFERENCE, "--as", "peter")
+    assert not Directive.objects.get(reference=REFERENCE).to_be_confirmed
+
+
 def test_a_bare_rule_can_be_previewed_and_a_malformed_one_is_refused(tmp_path: Path) -> None:
     rule = tmp_path / "rule.json"
     rule.write_text("true")

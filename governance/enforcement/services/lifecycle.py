@@ -13,19 +13,17 @@ from django.db import transaction
 
 from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
-from governance.approvals.models import Request
-from governance.approvals.services import ConflictSpec, Outcome
-from governance.directives import profiles
+from governance.approvals.models import Request, Verdict
+from governance.approvals.services import Outcome
+from governance.directives import content, profiles
 from governance.directives import services as directives
+from governance.directives.acts import act
 from governance.directives.models import Directive, DirectiveVersion, OnUnknown, WaiverPolicy
-from governance.directives.states import DirectiveState, VersionState
-from governance.enforcement import candidates, locks, previews
-from governance.enforcement.decision import rule_truth, subject_and_policy
+from governance.directives.states import IN_PREPARATION, DirectiveState, VersionState
+from governance.enforcement import conflicts, locks, previews
 from governance.enforcement.models import PolicyEpoch, Run, RunKind, StoredPreview
-from governance.enforcement.preview import compute
-from governance.enforcement.services import runs
-from governance.errors import Invalid, Refused, WrongState
-from governance.people import queries as people
+from governance.enforcement.services import emergencies, runs
+from governance.errors import Invalid, PermissionRefused, Refused, WrongState
 from governance.rules import language
 from governance.waivers import services as waivers
 
@@ -41,12 +39,14 @@ class Activation:
 # -- submission --------------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
+@act
 def submit(*, actor: Actor, reference: str) -> Request:
     """Fix the draft version, store its preview with the people it covers, and open its approval."""
     actor.require("activate_directives")
     directive = directives.lock(reference)
+    directives.check(directive, "submit")
     version = directives.draft_of(directive)
+    locks.hold_people_still()
     directives.fix(actor=actor, directive=directive, version=version)
     profiles.refuse_failing(directive, version.expanded_rule)
     directives.submit(actor=actor, directive=directive, version=version)
@@ -57,7 +57,7 @@ def submit(*, actor: Actor, reference: str) -> Request:
         subject=directive.subject,
         content_digest=preview.fingerprint,
         summary=f"Put version {version.number} in force: {directive.title}",
-        conflicts=_writers(directive, version),
+        conflicts=conflicts.writers(directive, version),
     )
 
 
@@ -67,16 +67,10 @@ def _activation_kind(directive: Directive, version: DirectiveVersion) -> str:
     return "directive.activation.counsel" if lenient else "directive.activation"
 
 
-def _writers(directive: Directive, version: DirectiveVersion) -> list[ConflictSpec]:
-    """Whoever wrote the version, or the directive it belongs to, does not approve it."""
-    writers = {version.author_id, directive.author_id} - {None}
-    return [ConflictSpec("You wrote it.", user_id=user_id) for user_id in sorted(writers, key=str)]
-
-
 # -- approval ----------------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
+@act
 def vote(*, actor: Actor, reference: str, verdict: str, comment: str = "", seen: str | None = None) -> Outcome:
     """Decide the one open request about a directive; its last approval acts on the outcome in this transaction.
 
@@ -84,14 +78,18 @@ def vote(*, actor: Actor, reference: str, verdict: str, comment: str = "", seen:
     """
     directive = directives.lock(reference)
     request = approvals.open_request_for(directive.subject)
+    if request.content_digest != _asked_about(directive, request.kind):
+        raise WrongState("What was asked for has changed. It cannot be decided; withdraw it and ask again.")
     outcome = approvals.vote(
         actor=actor,
         request=request,
         verdict=verdict,
         comment=comment,
         content_digest=seen or request.content_digest,
-        extra_conflict=_covered_conflict(actor, directive, request),
+        extra_conflict=conflicts.covered(actor, directive, request),
     )
+    if verdict == Verdict.APPROVE:
+        _refuse_unseen(directive, request)
     if outcome.state == "approved":
         _carry_out(actor, directive, request)
     elif outcome.state == "rejected":
@@ -99,77 +97,90 @@ def vote(*, actor: Actor, reference: str, verdict: str, comment: str = "", seen:
     return outcome
 
 
-def _covered_conflict(actor: Actor, directive: Directive, request: Request) -> str | None:
-    """Nobody who is covered by a directive decides on its suspension, rescission or narrowing.
+def _asked_about(directive: Directive, kind: str) -> str:
+    """The digest of what a request of that kind would ask about now: a vote counts for nothing else."""
+    if kind.startswith("directive.activation"):
+        version = _submitted(directive)
+        same = content.digest(version) == version.digest
+        return StoredPreview.objects.get(version=version).fingerprint if same else ""
+    version_in_force = directive.version_in_force
+    if kind == "directive.confirmation":
+        return version_in_force.digest if version_in_force else ""
+    return _digest(directive, kind.removeprefix("directive."))
 
-    A directive whose rule is ``true``, such as a pause, covers everybody alike; it could never end if that were a conflict
-    (docs/decisions/0005).
-    """
-    if request.kind in ("directive.resumption", "directive.confirmation"):
-        return None
-    watched = {directive.pk}
+
+def _digest(directive: Directive, act_name: str) -> str:
+    version = directive.version_in_force
+    stated = {"act": act_name, "reference": directive.reference, "version": version.digest if version else ""}
+    return hashlib.sha256(language.canonical(stated)).hexdigest()
+
+
+def _submitted(directive: Directive) -> DirectiveVersion:
+    version = directive.versions.filter(state=VersionState.SUBMITTED).select_related("directive").first()
+    if version is None:
+        raise WrongState(f"{directive.reference} has no submitted version.")
+    return version
+
+
+def _refuse_unseen(directive: Directive, request: Request) -> None:
+    """Nobody approves figures that have become others: the page shows those of the submission."""
     if request.kind.startswith("directive.activation"):
-        version = directive.versions.get(state=VersionState.SUBMITTED)
-        stored = StoredPreview.objects.get(version=version)
-        if not stored.released and not stored.figures.get("regain_access"):
-            return None
-        if version.replaces_id:
-            watched.add(version.replaces_id)
-    person = people.person_of(actor.user) if actor.user else None
-    if person is None:
-        return None
-    subject, policy = subject_and_policy(person.pk)
-    for rule in policy.directives:
-        if rule.directive_id in watched and rule.rule.tree != language.Const(True):
-            truth = rule_truth(rule, subject)
-            if truth is True or (truth is None and rule.unknown_denies_at(subject.now)):
-                return f"You cannot decide this one. {rule.reference} covers you."
-    return None
+        locks.hold_people_still()
+        advice = "Its figures are not what you would approve. Withdraw it and submit it again, or wait until they fit."
+        previews.refuse_stale(_submitted(directive), advice=advice)
 
 
 def _carry_out(actor: Actor, directive: Directive, request: Request) -> None:
-    act = request.kind.removeprefix("directive.").removesuffix(".counsel")
-    if act == "activation":
-        version = directive.versions.get(state=VersionState.SUBMITTED)
-        directives.approve(actor=actor, directive=directive, version=version)
-    elif act == "confirmation":
+    act_name = request.kind.removeprefix("directive.").removesuffix(".counsel")
+    if act_name == "activation":
+        directives.approve(actor=actor, directive=directive, version=_submitted(directive))
+    elif act_name == "confirmation":
         directives.confirm(actor=actor, directive=directive)
     else:
         locks.hold_people_still()
-        if act == "suspension":
+        if act_name == "suspension":
             directives.suspend(actor=actor, directive=directive, reason=request.reason)
-        elif act == "resumption":
+        elif act_name == "resumption":
             directives.resume(actor=actor, directive=directive, reason=request.reason)
             _note_epoch(directive)
-        elif act == "rescission":
+        elif act_name == "rescission":
             directives.end(actor=actor, directive=directive, state=DirectiveState.RESCINDED, reason=request.reason)
         _start(actor, directive)
 
 
 def _turn_down(actor: Actor, directive: Directive, request: Request) -> None:
     if request.kind.startswith("directive.activation"):
-        version = directive.versions.get(state=VersionState.SUBMITTED)
-        directives.send_back(actor=actor, directive=directive, version=version, state=VersionState.REJECTED)
-        previews.forget_members(version)
-    else:
-        directives.record(actor, directive, "request_rejected", kind=request.kind)
+        _send_back(actor, directive, VersionState.REJECTED)
+        return
+    directives.record(actor, directive, "request_rejected", kind=request.kind)
+    if request.kind == "directive.confirmation" and directive.escalated_at is None:
+        directives.escalate(actor=actor, directive=directive, reason="its confirmation was refused")
 
 
-@transaction.atomic
+def _send_back(actor: Actor, directive: Directive, state: VersionState) -> None:
+    directives.send_back(actor=actor, directive=directive, version=_submitted(directive), state=state)
+    previews.forget_members(directive)
+
+
+@act
 def withdraw(*, actor: Actor, reference: str) -> None:
-    """The submitter takes an open request back; a submitted version becomes a new draft."""
+    """The submitter takes an open request back; a submitted version becomes a new draft.
+
+    The confirmation of an emergency is owed, not asked for: nobody takes it back.
+    """
     directive = directives.lock(reference)
-    request = approvals.withdraw(actor=actor, request=approvals.open_request_for(directive.subject))
+    request = approvals.open_request_for(directive.subject)
+    if request.kind == "directive.confirmation":
+        raise PermissionRefused("The confirmation of an emergency cannot be withdrawn. A second person decides it.")
+    approvals.withdraw(actor=actor, request=request)
     if request.kind.startswith("directive.activation"):
-        version = directive.versions.get(state=VersionState.SUBMITTED)
-        directives.send_back(actor=actor, directive=directive, version=version, state=VersionState.WITHDRAWN)
-        previews.forget_members(version)
+        _send_back(actor, directive, VersionState.WITHDRAWN)
 
 
 # -- activation --------------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
+@act
 def activate(*, actor: Actor, reference: str, emergency: bool = False, reason: str = "") -> Activation:
     """Put a version in force. Everybody it covers is denied at this commit.
 
@@ -178,24 +189,32 @@ def activate(*, actor: Actor, reference: str, emergency: bool = False, reason: s
     ``PermissionRefused``; nothing is half-done then.
     """
     actor.require("activate_directives")
-    directive = directives.lock(reference)
+    directive = _lock_with_replaced(reference)
     locks.hold_people_still()
     if emergency:
-        version = _ready_emergency(actor, directive, reason)
+        version = _ready_emergency(actor, directive, reason.strip())
     else:
         version = _ready_approved(directive)
     if version.replaces_id is not None:
         _replace(actor, directive, version)
     directives.put_in_force(
-        actor=actor, directive=directive, version=version, emergency_reason=reason if emergency else ""
+        actor=actor, directive=directive, version=version, emergency_reason=reason.strip() if emergency else ""
     )
     if version.waivers == WaiverPolicy.END:
         waivers.end_waivers(actor=actor, directive=directive, reason=f"version {version.number} ends waivers")
     run = _start(actor, directive)
-    previews.forget_members(version)
+    previews.forget_members(directive)
     if emergency:
-        _ask_confirmation(actor, directive)
+        emergencies.ask_confirmation(actor, directive)
     return Activation(directive, version, run, _note_epoch(directive))
+
+
+def _lock_with_replaced(reference: str) -> Directive:
+    """Lock the directive and what a version on its way replaces, always in one order, before anything else is held."""
+    replaced = DirectiveVersion.objects.filter(directive__reference=reference, state__in=IN_PREPARATION)
+    for other in sorted({reference, *replaced.exclude(replaces=None).values_list("replaces__reference", flat=True)}):
+        directives.lock(other)
+    return directives.lock(reference)
 
 
 def _note_epoch(directive: Directive) -> int:
@@ -206,42 +225,48 @@ def _note_epoch(directive: Directive) -> int:
 
 
 def _ready_approved(directive: Directive) -> DirectiveVersion:
-    version = directive.versions.filter(state=VersionState.APPROVED).select_related("directive").first()
+    if directive.state == DirectiveState.SUSPENDED:
+        raise WrongState(f"{directive.reference} is suspended. Resume or rescind it first.")
+    version = directive.versions.filter(state=VersionState.APPROVED).select_related("directive", "replaces").first()
     if version is None:
         if directive.state == DirectiveState.ACTIVE:
             raise WrongState(f"{directive.reference} is active already, and no new version is approved.")
-        raise WrongState(f"{directive.reference} has no approved version. Submit it and have it approved first.")
-    if directive.state == DirectiveState.SUSPENDED:
-        raise WrongState(f"{directive.reference} is suspended. Resume or rescind it first.")
-    previews.refuse_stale(version)
+        if directive.state in (DirectiveState.DRAFT, DirectiveState.SUBMITTED):
+            raise WrongState(f"{directive.reference} has no approved version. Submit it and have it approved first.")
+    directives.check(directive, "activate")
+    assert version is not None, "an approved directive has an approved version"
+    _refuse_dates(directive, version)
+    previews.refuse_stale(version, advice="Preview and submit it again, or wait until they fit.")
     return version
 
 
+def _refuse_dates(directive: Directive, version: DirectiveVersion) -> None:
+    """Time has passed since the version was fixed: its term may be over, or what it would end may hold longer than it."""
+    errors = content.wrong_dates(directive, version, directives.now())
+    if errors:
+        raise WrongState(f"Version {version.number} cannot take force now: {'; '.join(' '.join(e) for e in errors)}.")
+
+
 def _ready_emergency(actor: Actor, directive: Directive, reason: str) -> DirectiveVersion:
-    if not reason.strip():
+    if not reason:
         raise Invalid("An emergency activation needs a reason.", [("reason", "is required")])
     version = (
         directive.versions.filter(state__in=[VersionState.DRAFT, VersionState.SUBMITTED])
-        .select_related("directive")
-        .order_by("-number")
+        .select_related("directive", "replaces")
         .first()
     )
     if version is None or directive.state == DirectiveState.SUSPENDED:
         raise WrongState(f"{directive.reference} has no draft or submitted version to put in force.")
+    directives.check(directive, "emergency")
     if version.state == VersionState.DRAFT:
         directives.fix(actor=actor, directive=directive, version=version)
+    _refuse_dates(directive, version)
     if _activation_kind(directive, version) == "directive.activation.counsel":
         raise Refused(
             "An order that says “immediately” lets unknown people pass only with counsel's approval. "
             "Set unknown to deny, or submit the version."
         )
-    preview = compute(candidates.candidate(candidates.of_version(version)), fingerprint=False)
-    if preview.decisions_regained:
-        raise Refused(
-            f"An emergency only restricts: {preview.decisions_regained} decisions of {preview.regain_access} people "
-            "would turn from deny to permit. Submit the version for approval."
-        )
-    approvals.set_aside(actor=actor, subject=directive.subject)
+    emergencies.refuse_loosening(directive, version)
     return version
 
 
@@ -249,27 +274,13 @@ def _replace(actor: Actor, directive: Directive, version: DirectiveVersion) -> N
     """End the directive that this version replaces, in the same commit, so that no gap opens."""
     assert version.replaces is not None
     replaced = directives.lock(version.replaces.reference)
-    if replaced.state not in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED):
+    alive = replaced.state in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED)
+    if not alive or replaced.term_ended(directives.now()):
         raise WrongState(f"{replaced.reference}, which this version replaces, is not in force any more.")
     directives.end(
         actor=actor, directive=replaced, state=DirectiveState.RESCINDED, reason=f"replaced by {directive.reference}"
     )
     _start(actor, replaced)
-
-
-def _ask_confirmation(actor: Actor, directive: Directive) -> None:
-    """Open the confirmation. If nobody could give it, the emergency stands and this is escalated at once."""
-    version = directive.version_in_force
-    assert version is not None
-    try:
-        with transaction.atomic():
-            approvals.open_request(
-                actor=actor, kind="directive.confirmation", subject=directive.subject,
-                content_digest=version.digest, summary=f"Confirm the emergency activation of {directive.reference}",
-                reason=version.emergency_reason,
-            )  # fmt: skip
-    except Invalid as nobody:
-        directives.escalate(actor=actor, directive=directive, reason=nobody.reason)
 
 
 def _start(actor: Actor, directive: Directive) -> Run:
@@ -288,38 +299,29 @@ def _hand_out(run_id: int) -> None:
 
 # -- suspension, resumption, rescission --------------------------------------------------------------------------------
 
-_ASK = {
-    "suspension": ((DirectiveState.ACTIVE,), "Suspend"),
-    "resumption": ((DirectiveState.SUSPENDED,), "Resume"),
-    "rescission": ((DirectiveState.ACTIVE, DirectiveState.SUSPENDED), "Rescind"),
-}
+_VERBS = {"suspension": "Suspend", "resumption": "Resume", "rescission": "Rescind"}
 
 
-@transaction.atomic
+@act
 def ask(*, actor: Actor, reference: str, act: str, reason: str = "") -> Request:
-    """Open the approval of a suspension, resumption or rescission; the approval carries it out."""
+    """Open the approval of a suspension, resumption or rescission; the approval carries it out.
+
+    Also opens the ``confirmation`` of an emergency again, when it was refused or nobody could give it.
+    """
     actor.require("activate_directives")
     directive = directives.lock(reference)
-    states, verb = _ASK[act]
-    if directive.state not in states:
-        raise WrongState(f"{reference} is {directive.get_state_display().lower()}; it cannot be {_past(act)}.")
-    version = directive.version_in_force
-    digest = hashlib.sha256(
-        language.canonical({"act": act, "reference": reference, "version": version.digest if version else ""})
-    ).hexdigest()
+    directives.check(directive, act)
+    if act == "confirmation":
+        return emergencies.ask_again(actor, directive)
     request = approvals.open_request(
-        actor=actor, kind=f"directive.{act}", subject=directive.subject, content_digest=digest,
-        summary=f"{verb} {reference}: {directive.title}", reason=reason,
+        actor=actor, kind=f"directive.{act}", subject=directive.subject, content_digest=_digest(directive, act),
+        summary=f"{_VERBS[act]} {reference}: {directive.title}", reason=reason,
     )  # fmt: skip
     directives.record(actor, directive, f"{act}_asked", reason=reason)
     return request
 
 
-def _past(act: str) -> str:
-    return {"suspension": "suspended", "resumption": "resumed", "rescission": "rescinded"}[act]
-
-
-@transaction.atomic
+@act
 def escalate_unconfirmed(*, actor: Actor) -> int:
     """Tell, once, of each emergency that nobody confirmed in time. It stays in force."""
     late = Directive.objects.select_for_update(skip_locked=True).filter(

@@ -17,7 +17,7 @@ from governance.enforcement.services import lifecycle, runs
 from governance.enforcement.services.loading import load_directives
 from governance.errors import NotFound
 
-_ACTS = {"suspend": "suspension", "resume": "resumption", "rescind": "rescission"}
+_ACTS = {"suspend": "suspension", "resume": "resumption", "rescind": "rescission", "confirm": "confirmation"}
 
 
 class Command(GovernanceCommand):
