@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from governance.accounts.actor import Actor
 from governance.accounts.demo import DEMO_ACCOUNTS
@@ -73,7 +73,11 @@ def create_account(
     if errors:
         raise Invalid("The account was not created.", errors)
     user.set_password(password)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:  # another session was first
+        raise Invalid("The account was not created.", [("account", "its name or its address is taken")]) from None
     user.groups.set(Group.objects.filter(name__in=roles))
     ledger.append(
         action="account.created", actor=actor.name, via=actor.via, subject=f"account:{username}",
@@ -110,13 +114,36 @@ def set_theme(*, actor: Actor, theme: str) -> None:
     User.objects.filter(pk=actor.user.pk).update(theme=theme)
 
 
+def _lock(username: str) -> User:
+    """The account, locked: a decision it takes at this moment comes before the change or meets it."""
+    user = User.objects.select_for_update().filter(username=username).first()
+    if user is None:
+        raise NotFound(f"There is no account {username}.")
+    return user
+
+
+@transaction.atomic
+def set_roles(*, actor: Actor, username: str, roles: Sequence[str]) -> User:
+    """Give an account exactly these roles. What it may do changes at the commit."""
+    actor.require("administer")
+    unknown = [("role", f"there is no role {role}") for role in sorted(set(roles) - set(ROLES))]
+    if unknown:
+        raise Invalid("The roles were not changed.", unknown)
+    user = _lock(username)
+    before = sorted(user.roles())
+    user.groups.set(Group.objects.filter(name__in=roles))
+    ledger.append(
+        action="account.roles_changed", actor=actor.name, via=actor.via, subject=f"account:{username}",
+        data={"before": before, "after": sorted(set(roles))},
+    )  # fmt: skip
+    return user
+
+
 @transaction.atomic
 def deactivate(*, actor: Actor, username: str) -> User:
     """Close an account: it signs in no more, and decides nothing."""
     actor.require("administer")
-    user = User.objects.select_for_update().filter(username=username).first()
-    if user is None:
-        raise NotFound(f"There is no account {username}.")
+    user = _lock(username)
     user.is_active = False
     user.save(update_fields=["is_active"])
     ledger.append(action="account.deactivated", actor=actor.name, via=actor.via, subject=f"account:{username}")
@@ -137,7 +164,13 @@ def create_token(*, actor: Actor, name: str, scopes: Sequence[str]) -> str:
     if not name.strip() or ApiToken.objects.filter(name=name).exists():
         raise Invalid("The token was not created.", [("name", "is taken" if name.strip() else "is required")])
     plain = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    ApiToken.objects.create(name=name, digest=digest_token(plain), scopes=sorted(set(scopes)), created_by=actor.name)
+    try:
+        with transaction.atomic():
+            ApiToken.objects.create(
+                name=name, digest=digest_token(plain), scopes=sorted(set(scopes)), created_by=actor.name
+            )
+    except IntegrityError:  # another session was first
+        raise Invalid("The token was not created.", [("name", "is taken")]) from None
     ledger.append(
         action="token.created", actor=actor.name, via=actor.via, subject=f"token:{name}",
         data={"scopes": sorted(set(scopes))},

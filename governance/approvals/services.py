@@ -151,7 +151,7 @@ def vote(
         raise Invalid("A decision approves or rejects.")
     if actor.user is None:
         raise PermissionRefused("A decision needs an account.")
-    user = User.objects.get(pk=actor.user.pk)
+    user = User.objects.select_for_update().get(pk=actor.user.pk)  # it is not deactivated in the middle of this
     if request.state != RequestState.OPEN:
         raise WrongState(f"This request is closed: {request.get_state_display().lower()}.")
     if request.content_digest != content_digest:

@@ -26,6 +26,7 @@ class CatalogPlan:
     audience_changes: list[tuple[str, Any, Any]] = field(default_factory=list)  # slug, old rule, new rule
     swapped: list[tuple[str, Any, Any]] = field(default_factory=list)  # model/capability, old rule, new rule
     enabled: list[str] = field(default_factory=list)  # model/capability
+    lowered: list[tuple[str, int, int]] = field(default_factory=list)  # capability, old tier, new tier
     cut: list[tuple[int, str]] = field(default_factory=list)  # a model's id and slug whose parent would change
     taken_over: list[str] = field(default_factory=list)  # providers that would become our own
 
@@ -47,6 +48,12 @@ def plan_catalog(document: object) -> CatalogPlan:
     for slug, rule in plan.document.audiences.items():
         if slug in audiences and audiences[slug] != rule:
             plan.audience_changes.append((slug, audiences[slug], rule))
+    tiers = dict(Capability.objects.values_list("slug", "tier"))
+    plan.lowered = [
+        (line.slug, tiers[line.slug], line.tier)
+        for line in plan.document.capabilities
+        if line.tier < tiers.get(line.slug, line.tier)
+    ]
     own = dict(Provider.objects.values_list("slug", "own"))
     plan.taken_over = [line.slug for line in plan.document.providers if line.own and own.get(line.slug) is False]
     existing = {m.slug: m for m in AIModel.objects.select_related("derived_from", "provider")}
@@ -146,10 +153,18 @@ def _upsert(model: Any, rows: Sequence[dict[str, Any]], counts: dict[str, int]) 
 
 
 def _link(lines: Sequence[ModelLine], models: dict[str, AIModel]) -> None:
-    """Set lineage once all models exist; a file may name a child before its parent."""
+    """Set lineage once all models exist; a file may name a child before its parent.
+
+    Parents that change are cleared first: a lineage turned round would pass through a circle, which the database refuses.
+    """
+    changed = []
     for line in lines:
         model, parent = models[line.slug], models[line.derived_from] if line.derived_from else None
         if model.derived_from_id != (parent.pk if parent else None):
+            changed.append((model, parent))
+    AIModel.objects.filter(pk__in=[model.pk for model, _ in changed]).update(derived_from=None)
+    for model, parent in changed:
+        if parent is not None:
             model.derived_from = parent
             model.save(update_fields=["derived_from"])
 

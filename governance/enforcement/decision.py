@@ -185,7 +185,7 @@ def evaluate(policy: Policy, subject: Subject, model: str, capability: str) -> D
     if item is None or not subject.states:
         return Decision(False, _unknown(policy, subject, model, capability), (), policy.epoch, subject.now, new_id())
     audience = _audience_truth(item, subject)
-    granted = item.id in subject.grants
+    granted = item.id in subject.grants and not _departed(subject)
     rules = policy.directives_on.get(item.id)
     covering = tuple([_covering(rule, item, subject) for rule in rules if rule.counts_at(subject.now)]) if rules else ()
     denying = [entry for entry in covering if entry.denies and not entry.waived]
@@ -227,6 +227,14 @@ def _audience_truth(item: ModelCapability, subject: Subject) -> bool | None:
         if truth is None:
             worst = None
     return worst
+
+
+_STATUS = SLOTS.index("person.status")
+
+
+def _departed(subject: Subject) -> bool:
+    """Whether the person has left, on record or in a held state: no grant outlives that (docs/decisions/0009)."""
+    return any(state[_STATUS] == "departed" for state in subject.states)
 
 
 def rule_truth(rule: DirectiveRule, subject: Subject) -> bool | None:

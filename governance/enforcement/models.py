@@ -65,7 +65,6 @@ class PreviewMember(models.Model):
 class RunKind(models.TextChoices):
     APPLY = "apply", "Apply"
     RELEASE = "release", "Release"
-    REPAIR = "repair", "Repair"
 
 
 class Run(models.Model):
@@ -180,6 +179,18 @@ class Restriction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id}/{self.directive_id}"
+
+
+class FollowedExpiry(models.Model):
+    """An end of an organisation's vetting by date that restrictions have followed (``vetting.py``)."""
+
+    # No foreign key: it also notes what a held state of an organisation said.
+    pk = models.CompositePrimaryKey("organisation_id", "expires")
+    organisation_id = models.TextField(db_collation="C")
+    expires = models.DateField()
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id} until {self.expires}"
 
 
 class DecisionBatch(models.Model):

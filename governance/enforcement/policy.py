@@ -81,6 +81,7 @@ class DirectiveRule:
     expires_at: datetime | None
     waivable: str
     scope: frozenset[int] = field(repr=False)  # ids of model capabilities
+    version_id: int = 0  # of the version in force; a candidate has none yet
 
     def counts_at(self, now: datetime) -> bool:
         """Whether the clock has it in force: from its effective time until it expires."""
@@ -173,7 +174,7 @@ SELECT
      FROM catalog_modelcapability),
   (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'slug', slug, 'rule', rule)), '[]') FROM catalog_audience),
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
-            'id', d.id, 'reference', d.reference, 'title', d.title, 'kind', d.kind, 'effect', v.effect,
+            'id', d.id, 'version', v.id, 'reference', d.reference, 'title', d.title, 'kind', d.kind, 'effect', v.effect,
             'rule', coalesce(v.expanded_rule, v.rule), 'on_unknown', v.on_unknown_then,
             'deadline', d.verify_deadline, 'effective_at', v.effective_at, 'expires_at', v.expires_at,
             'waivable', v.waivable, 'include_derived', v.include_derived,
@@ -263,6 +264,7 @@ def _directive_rule(row: dict[str, Any], shape: CatalogShape) -> DirectiveRule:
         expires_at=_time(row["expires_at"]),
         waivable=row["waivable"],
         scope=shape.resolve(scope, include_derived=row["include_derived"]),
+        version_id=row["version"],
     )
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from django.db import connection
 
+from governance.enforcement import vetting
 from governance.enforcement.policy import DirectiveRule, Policy
 from governance.enforcement.population import FALSE, POPULATION, Sql, from_people, reads_organisation, restricted
 
@@ -25,10 +26,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Drift:
-    """Restrictions against rules: people without the restriction they should have, and rows that should not exist."""
+    """Restrictions against rules: people without the restriction they should have, and rows that should not exist.
+
+    ``due``: differences that the clock alone made, and that the sweep has not written down yet. They are no drift.
+    """
 
     missing: int
     extra: int
+    due: int = 0
 
     @property
     def total(self) -> int:
@@ -100,11 +105,8 @@ def reconcile(
     return Change(added, released_count, moved, population, digest)
 
 
-def reevaluate(policy: Policy, versions: dict[int, int], changed: str) -> int:
-    """Adjust the restrictions of the people whose ids stand in table ``changed(id)``; returns how many rows changed.
-
-    ``versions`` maps the id of each directive in force to the id of its version.
-    """
+def reevaluate(policy: Policy, changed: str) -> int:
+    """Adjust the restrictions of the people whose ids stand in table ``changed(id)``; returns how many rows changed."""
     total = 0
     for rule in policy.directives:
         source, wanted = _expected(rule)
@@ -118,7 +120,7 @@ def reevaluate(policy: Policy, versions: dict[int, int], changed: str) -> int:
             "INSERT INTO enforcement_restriction (person_id, directive_id, version_id, since) "
             f"SELECT p.id, %s, %s, statement_timestamp() FROM {source} JOIN {changed} c ON c.id = p.id "
             f"WHERE {POPULATION} AND ",
-            (rule.directive_id, versions[rule.directive_id]),
+            (rule.directive_id, rule.version_id),
         )
         insert += wanted + Sql(
             " AND NOT EXISTS (SELECT 1 FROM enforcement_restriction r WHERE r.person_id = p.id AND r.directive_id = %s)",
@@ -134,8 +136,12 @@ def reevaluate(policy: Policy, versions: dict[int, int], changed: str) -> int:
 def drift(directive_id: int, rule: DirectiveRule | None) -> Drift:
     """Compare the restrictions of one directive with its rule, everybody at once."""
     source, wanted = _expected(rule)
+    late = "FALSE"
+    if rule is not None and vetting.reads_vetting(rule):
+        late = f"coalesce(e.id, r.person_id) IN {vetting.people_of(vetting.DUE)}"
     head = (
-        "SELECT count(*) FILTER (WHERE r.person_id IS NULL), count(*) FILTER (WHERE e.id IS NULL)"
+        f"SELECT count(*) FILTER (WHERE r.person_id IS NULL AND NOT {late}),"
+        f" count(*) FILTER (WHERE e.id IS NULL AND NOT {late}), count(*) FILTER (WHERE {late})"
         f" FROM (SELECT p.id FROM {source} WHERE {POPULATION} AND "
     )
     tail = (
@@ -145,8 +151,7 @@ def drift(directive_id: int, rule: DirectiveRule | None) -> Drift:
     statement = Sql(head) + wanted + Sql(tail, (directive_id,))
     with connection.cursor() as cursor:
         cursor.execute(statement.text, statement.params)
-        missing, extra = cursor.fetchone()
-    return Drift(missing, extra)
+        return Drift(*cursor.fetchone())
 
 
 def split(size: int) -> Sequence[tuple[str | None, str | None]]:

@@ -49,8 +49,15 @@ _IN_FORCE = "{0}.starts_at <= statement_timestamp() AND {0}.ends_at > statement_
 _WAIVERS = f"""(SELECT w.person_id, array_agg(w.directive_id || '/' || c.model_capability_id) AS pairs
        FROM waivers_waiver w JOIN waivers_waivercapability c ON c.waiver_id = w.id
       WHERE {_IN_FORCE.format("w")} AND coalesce(w.ended_at, w.ends_at) > statement_timestamp() GROUP BY w.person_id)"""
-_GRANTS = f"""(SELECT g.{{0}}, array_agg(g.model_capability_id) AS items FROM waivers_grant g
-      WHERE g.{{0}} IS NOT NULL AND {_IN_FORCE.format("g")} AND g.ended_at IS NULL GROUP BY g.{{0}})"""
+GRANTS_BY = f"""SELECT g.{{0}}, array_agg(g.model_capability_id) AS items FROM waivers_grant g
+      WHERE g.{{0}} IS NOT NULL AND {_IN_FORCE.format("g")} AND g.ended_at IS NULL GROUP BY g.{{0}}"""
+"""The grants in force by ``person_id`` or ``organisation_id``, whatever the state of those they are for."""
+
+# Whoever has left, on record or in a held state, is permitted nothing by a grant (docs/decisions/0009).
+_GRANTS_OF_PEOPLE = f"""(SELECT granted.* FROM ({GRANTS_BY.format("person_id")}) granted
+      WHERE NOT EXISTS (SELECT 1 FROM people_person gp WHERE gp.id = granted.person_id AND gp.status = 'departed')
+        AND NOT EXISTS (SELECT 1 FROM people_heldperson gh
+                         WHERE gh.person_id = granted.person_id AND gh.status = 'departed'))"""
 
 
 def joins(*, organisation: bool, permissions: bool = False) -> str:
@@ -63,7 +70,7 @@ def joins(*, organisation: bool, permissions: bool = False) -> str:
     of_organisation = "people_organisation o LEFT JOIN people_heldorganisation ho ON ho.organisation_id = o.id"
     few = ["SELECT person_id FROM people_heldperson"]
     of_few = ["LEFT JOIN people_heldperson h ON h.person_id = few.person_id"]
-    grants = f"LEFT JOIN {_GRANTS.format('organisation_id')} go ON go.organisation_id ="
+    grants = f"LEFT JOIN ({GRANTS_BY.format('organisation_id')}) go ON go.organisation_id ="
     if organisation:
         of_few.append("LEFT JOIN people_organisation hpo ON hpo.id = h.org_id")
         of_few.append("LEFT JOIN people_heldorganisation hpho ON hpho.organisation_id = h.org_id")
@@ -71,7 +78,7 @@ def joins(*, organisation: bool, permissions: bool = False) -> str:
         few.append("SELECT person_id FROM waivers_waiver")
         few.append("SELECT person_id FROM waivers_grant WHERE person_id IS NOT NULL")
         of_few.append(f"LEFT JOIN {_WAIVERS} w ON w.person_id = few.person_id")
-        of_few.append(f"LEFT JOIN {_GRANTS.format('person_id')} g ON g.person_id = few.person_id")
+        of_few.append(f"LEFT JOIN {_GRANTS_OF_PEOPLE} g ON g.person_id = few.person_id")
         of_organisation += f" {grants} o.id"
     joined = f"LEFT JOIN (({' UNION '.join(few)}) few {' '.join(of_few)}) ON few.person_id = p.id"
     if organisation:
@@ -79,8 +86,11 @@ def joins(*, organisation: bool, permissions: bool = False) -> str:
     return f"{grants} p.org_id\n{joined}" if permissions else joined
 
 
-GRANTS_OF_ORGANISATION = "CASE WHEN h.person_id IS NULL OR h.org_id IS NOT DISTINCT FROM p.org_id THEN go.items END"
-"""The grants of a person's organisation; of none while a move to another one is held."""
+GRANTS_OF_ORGANISATION = (
+    "CASE WHEN p.status <> 'departed' AND (h.person_id IS NULL"
+    " OR (h.status <> 'departed' AND h.org_id IS NOT DISTINCT FROM p.org_id)) THEN go.items END"
+)
+"""The grants of a person's organisation; none to whoever has left, or while a move to another one is held."""
 
 
 def _values(columns: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from governance.accounts.actor import Actor
 from governance.enforcement import queries
-from governance.enforcement.services import lifecycle, runs
+from governance.enforcement.services import lifecycle, people, runs
 from governance.enforcement.states import ChunkState, RunState
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ def sweep() -> None:
     """Every few seconds: follow the clock, tell of late confirmations, and hand out what no worker holds."""
     system = Actor.machine("system:scheduler")
     runs.start_due(actor=system)
+    people.follow_expired_vetting(actor=system)
     lifecycle.escalate_unconfirmed(actor=system)
     for run in queries.unfinished_runs():
         if run.state != RunState.PAUSED:

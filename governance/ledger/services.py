@@ -228,14 +228,17 @@ def _bad_entry(row: tuple[Any, ...]) -> str | None:
     _, entry_id, at, action, actor, subject, also, record, digest = row
     if leaf_hash(record.encode()) != bytes(digest):
         return f"entry:{entry_id}"
-    stated = json.loads(record)
-    same = (
-        stated["action"] == action
-        and stated["actor"] == actor
-        and stated["subject"] == subject
-        and stated["also"] == list(also)
-        and datetime.fromisoformat(stated["at"]) == at
-    )
+    try:
+        stated = json.loads(record)
+        same = (
+            stated["action"] == action
+            and stated["actor"] == actor
+            and stated["subject"] == subject
+            and stated["also"] == list(also)
+            and datetime.fromisoformat(stated["at"]) == at
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):  # no record that this product wrote
+        same = False
     return None if same else f"entry:{entry_id}"
 
 

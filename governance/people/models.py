@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -49,6 +50,39 @@ assert tuple(PersonKind.values) == PERSON_KINDS and tuple(PersonStatus.values) =
 assert tuple(OrganisationType.values) == ORGANISATION_TYPES and tuple(VettingStatus.values) == VETTING_STATUSES
 
 
+def _no_circle(table: str, column: str) -> list[pgtrigger.Trigger]:
+    """Nobody stands above themselves. Checked once for each statement, over its changed rows together.
+
+    ``reports_of`` and *may file for* follow these columns: a circle would let two people decide for each other.
+    """
+    walk = f"""
+        IF EXISTS (WITH RECURSIVE path(start, at) AS (
+                     SELECT n.id, n.{column} FROM after_rows n {{changed}}
+                     UNION SELECT path.start, above.{column} FROM path JOIN {table} above ON above.id = path.at
+                            WHERE above.{column} IS NOT NULL AND path.at <> path.start)
+                   SELECT 1 FROM path WHERE at = start) THEN
+            RAISE EXCEPTION 'nobody stands above themselves ({column})';
+        END IF;
+        RETURN NULL;
+    """
+    moved = f"""JOIN before_rows o ON o.id = n.id
+                      WHERE n.{column} IS NOT NULL AND n.{column} IS DISTINCT FROM o.{column}"""
+    return [
+        pgtrigger.Trigger(
+            name=f"no_circle_{name}",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=operation,
+            referencing=referencing,
+            func=pgtrigger.Func(walk.replace("{changed}", changed)),
+        )
+        for name, operation, referencing, changed in (
+            ("insert", pgtrigger.Insert, pgtrigger.Referencing(new="after_rows"), f"WHERE n.{column} IS NOT NULL"),
+            ("update", pgtrigger.Update, pgtrigger.Referencing(old="before_rows", new="after_rows"), moved),
+        )
+    ]
+
+
 def _id(**options: Any) -> models.TextField:
     return models.TextField(db_collation="C", **options)
 
@@ -79,6 +113,7 @@ class Organisation(OrganisationState):
             ),
         ]
         indexes = [models.Index(fields=["name", "id"], name="organisation_name")]
+        triggers = _no_circle("people_organisation", "parent_org_id")
 
     def __str__(self) -> str:
         return self.name
@@ -136,6 +171,7 @@ class Person(PersonState):
             models.Index(fields=["location_country", "id"], name="person_by_location"),
             models.Index(fields=["status", "id"], name="person_by_status", condition=~Q(status="active")),
         ]
+        triggers = _no_circle("people_person", "manager_id")
 
     def __str__(self) -> str:
         return self.name

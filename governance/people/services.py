@@ -65,8 +65,8 @@ def _rows(statement: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def stage(parsed: Parsed) -> list[RowError]:
-    """Copy parsed rows into temporary tables of this transaction; returns errors of references, each with its line."""
+def stage(parsed: Parsed) -> None:
+    """Copy parsed rows into temporary tables of this transaction. Nothing is compared yet, so no lock is needed."""
     with connection.cursor() as cursor:
         cursor.execute(_STAGE)
         _copy(cursor, "stage_organisation", ORGANISATION, "org_id", parsed.organisations)
@@ -74,7 +74,6 @@ def stage(parsed: Parsed) -> list[RowError]:
         cursor.execute("CREATE UNIQUE INDEX ON stage_person (id)")
         cursor.execute("CREATE UNIQUE INDEX ON stage_organisation (id)")
         cursor.execute("ANALYZE stage_person; ANALYZE stage_organisation")
-    return _check_references(parsed)
 
 
 def _copy(
@@ -85,75 +84,72 @@ def _copy(
             copy.write_row([line, *(row[key] if name == "id" else row[name] for name in columns)])
 
 
+def _circle(what: str, column: str, *, applied: str = "TRUE") -> str:
+    """The lines of staged rows on a circle, if the rows ``applied`` take the place of those on record."""
+    staged = f"(SELECT id, {column}, line FROM stage_{what} s WHERE {applied})"
+    return f"""WITH RECURSIVE applied AS {staged}, above AS (
+               SELECT o.id, o.{column} AS up FROM people_{what} o WHERE NOT EXISTS (SELECT 1 FROM applied a WHERE a.id = o.id)
+               UNION ALL SELECT a.id, a.{column} FROM applied a),
+           path(start, at) AS (
+               SELECT a.id, a.{column} FROM applied a WHERE a.{column} IS NOT NULL
+               UNION SELECT path.start, above.up FROM path JOIN above ON above.id = path.at
+                WHERE above.up IS NOT NULL AND path.at <> path.start)
+           SELECT a.line FROM path JOIN applied a ON a.id = path.start WHERE path.at = path.start"""
+
+
+def _missing(what: str, column: str, target: str) -> str:
+    return f"""SELECT s.line FROM stage_{what} s WHERE s.{column} IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM stage_{target} t WHERE t.id = s.{column})
+             AND NOT EXISTS (SELECT 1 FROM people_{target} t WHERE t.id = s.{column})"""
+
+
+def _not_held(what: str) -> str:
+    return f"NOT EXISTS (SELECT 1 FROM stage_held_{what} k WHERE k.id = s.id)"
+
+
+# An address is free once its owner's row gives it up and does not wait itself.
+_ADDRESS_TAKEN = f"""SELECT s.line FROM stage_person s JOIN people_person p ON lower(p.email) = lower(s.email) AND p.id <> s.id
+    WHERE NOT EXISTS (SELECT 1 FROM stage_person t WHERE t.id = p.id AND lower(t.email) <> lower(p.email)
+                         AND {_not_held("person").replace("s.id", "t.id")})"""
+
+# Rows are checked as the file wants them and as they will be while some of them are held.
 _CHECKS: tuple[tuple[str, str, str, str], ...] = (
+    ("organisation", "parent_org_id", "there is no such organisation", _missing("organisation", "parent_org_id", "organisation")),
+    ("person", "org_id", "there is no such organisation", _missing("person", "org_id", "organisation")),
+    ("person", "manager_id", "there is no such person", _missing("person", "manager_id", "person")),
+    ("person", "email", "is the address of somebody else", _ADDRESS_TAKEN),
+    ("person", "manager_id", "a circle of managers", _circle("person", "manager_id")),
+    ("organisation", "parent_org_id", "a circle of organisations", _circle("organisation", "parent_org_id")),
+)  # fmt: skip
+_CHECKS_WHILE_HELD: tuple[tuple[str, str, str, str], ...] = (
     (
-        "organisations",
-        "parent_org_id",
-        "there is no such organisation",
-        """SELECT s.line FROM stage_organisation s WHERE s.parent_org_id IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM stage_organisation o WHERE o.id = s.parent_org_id)
-             AND NOT EXISTS (SELECT 1 FROM people_organisation o WHERE o.id = s.parent_org_id)""",
+        "person", "manager_id", "a circle of managers, as long as a row that would loosen waits",
+        _circle("person", "manager_id", applied=_not_held("person")),
     ),
     (
-        "people",
-        "org_id",
-        "there is no such organisation",
-        """SELECT s.line FROM stage_person s WHERE s.org_id IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM stage_organisation o WHERE o.id = s.org_id)
-             AND NOT EXISTS (SELECT 1 FROM people_organisation o WHERE o.id = s.org_id)""",
+        "organisation", "parent_org_id", "a circle of organisations, as long as a row that would loosen waits",
+        _circle("organisation", "parent_org_id", applied=_not_held("organisation")),
     ),
-    (
-        "people",
-        "manager_id",
-        "there is no such person",
-        """SELECT s.line FROM stage_person s WHERE s.manager_id IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM stage_person m WHERE m.id = s.manager_id)
-             AND NOT EXISTS (SELECT 1 FROM people_person m WHERE m.id = s.manager_id)""",
-    ),
-    (
-        "people",
-        "email",
-        "is the address of somebody else",
-        """SELECT s.line FROM stage_person s JOIN people_person p ON lower(p.email) = lower(s.email) AND p.id <> s.id
-            WHERE NOT EXISTS (SELECT 1 FROM stage_person t WHERE t.id = p.id AND lower(t.email) <> lower(s.email))""",
-    ),
-    (
-        "people",
-        "manager_id",
-        "a circle of managers",
-        """WITH RECURSIVE boss AS (
-               SELECT p.id, p.manager_id FROM people_person p WHERE NOT EXISTS (SELECT 1 FROM stage_person s WHERE s.id = p.id)
-               UNION ALL SELECT s.id, s.manager_id FROM stage_person s),
-           up(start, at) AS (
-               SELECT s.id, s.manager_id FROM stage_person s WHERE s.manager_id IS NOT NULL
-               UNION SELECT up.start, b.manager_id FROM up JOIN boss b ON b.id = up.at
-                WHERE b.manager_id IS NOT NULL AND up.at <> up.start)
-           SELECT s.line FROM up JOIN stage_person s ON s.id = up.start WHERE up.at = up.start""",
-    ),
-    (
-        "organisations",
-        "parent_org_id",
-        "a circle of organisations",
-        """WITH RECURSIVE whole AS (
-               SELECT o.id, o.parent_org_id FROM people_organisation o
-                WHERE NOT EXISTS (SELECT 1 FROM stage_organisation s WHERE s.id = o.id)
-               UNION ALL SELECT s.id, s.parent_org_id FROM stage_organisation s),
-           up(start, at) AS (
-               SELECT s.id, s.parent_org_id FROM stage_organisation s WHERE s.parent_org_id IS NOT NULL
-               UNION SELECT up.start, w.parent_org_id FROM up JOIN whole w ON w.id = up.at
-                WHERE w.parent_org_id IS NOT NULL AND up.at <> up.start)
-           SELECT s.line FROM up JOIN stage_organisation s ON s.id = up.start WHERE up.at = up.start""",
-    ),
-)
+)  # fmt: skip
 
 
-def _check_references(parsed: Parsed) -> list[RowError]:
-    files = {"people": parsed.people_file, "organisations": parsed.organisations_file}
-    return [
-        RowError(files[kind], line, column, reason)
-        for kind, column, reason, statement in _CHECKS
-        for (line,) in sorted(_rows(statement))
-    ]
+def check(parsed: Parsed) -> list[RowError]:
+    """Errors of references, each with its line. Called with the people lock, once it is known which rows are held.
+
+    Without the lock another import could commit between this look and the merge: two files that are right each alone can make
+    a circle together.
+    """
+    files = {"person": parsed.people_file, "organisation": parsed.organisations_file}
+    errors: list[RowError] = []
+    for checks in (_CHECKS, _CHECKS_WHILE_HELD):
+        errors += [
+            RowError(files[what], line, column, reason)
+            for what, column, reason, statement in checks
+            for (line,) in sorted(_rows(statement))
+        ]
+        if errors:
+            break
+    return errors
 
 
 def _same(columns: Sequence[str], left: str, right: str) -> str:
@@ -176,10 +172,10 @@ def merge(*, actor: Actor) -> Counts:
     actor.require("manage_people")
     organisations = _merge_organisations(actor)
     people = _merge_people(actor)
+    moved = "(SELECT id FROM stage_changed_organisation UNION SELECT id FROM stage_held_organisation)"
     _execute(
-        """INSERT INTO stage_changed_person SELECT p.id FROM people_person p
-            WHERE p.org_id IN (SELECT id FROM stage_changed_organisation UNION SELECT id FROM stage_held_organisation)
-           ON CONFLICT DO NOTHING"""
+        f"""INSERT INTO stage_changed_person SELECT p.id FROM people_person p WHERE p.org_id IN {moved}
+            UNION SELECT h.person_id FROM people_heldperson h WHERE h.org_id IN {moved} ON CONFLICT DO NOTHING"""
     )
     return organisations + people
 
@@ -193,7 +189,7 @@ def _merge_organisations(actor: Actor) -> Counts:
               UPDATE people_organisation o SET {_assign(ORGANISATION, "s")} FROM stage_organisation s
                WHERE s.id = o.id AND NOT {_same(ORGANISATION, "o", "s")}
                  AND NOT EXISTS (SELECT 1 FROM stage_held_organisation h WHERE h.id = o.id) RETURNING o.id)
-            INSERT INTO stage_changed_organisation SELECT id FROM changed"""
+            INSERT INTO stage_changed_organisation SELECT id FROM changed ON CONFLICT DO NOTHING"""
     )
     created = _execute(
         f"""INSERT INTO people_organisation ({columns}) SELECT {columns} FROM stage_organisation s
@@ -203,21 +199,30 @@ def _merge_organisations(actor: Actor) -> Counts:
     return Counts(created, updated, total - created - updated - held, held)
 
 
+# Addresses are unique at every moment, and two people may exchange theirs: whoever gives one up to another row of the file
+# holds what is no address until the merge, a moment later in this transaction.
+_SET_ADDRESSES_ASIDE = f"""UPDATE people_person p SET email = 'aside:' || p.id FROM stage_person s, stage_person t
+    WHERE s.id = p.id AND lower(s.email) <> lower(p.email) AND {_not_held("person")}
+      AND lower(t.email) = lower(p.email) AND t.id <> p.id
+      AND {_not_held("person").replace("s.id", "t.id")}"""
+
+
 def _merge_people(actor: Actor) -> Counts:
     held = _hold("person", PERSON, "person_id", actor)
+    _execute(_SET_ADDRESSES_ASIDE)
     columns = ", ".join(PERSON)
     updated = _execute(
         f"""WITH changed AS (
               UPDATE people_person p SET {_assign(PERSON, "s")}, updated_at = statement_timestamp() FROM stage_person s
                WHERE s.id = p.id AND NOT {_same(PERSON, "p", "s")}
                  AND NOT EXISTS (SELECT 1 FROM stage_held_person h WHERE h.id = p.id) RETURNING p.id)
-            INSERT INTO stage_changed_person SELECT id FROM changed"""
+            INSERT INTO stage_changed_person SELECT id FROM changed ON CONFLICT DO NOTHING"""
     )
     created = _execute(
         f"""WITH fresh AS (
               INSERT INTO people_person ({columns}) SELECT {columns} FROM stage_person s
                WHERE NOT EXISTS (SELECT 1 FROM people_person p WHERE p.id = s.id) RETURNING id)
-            INSERT INTO stage_changed_person SELECT id FROM fresh"""
+            INSERT INTO stage_changed_person SELECT id FROM fresh ON CONFLICT DO NOTHING"""
     )
     _execute("INSERT INTO stage_changed_person SELECT id FROM stage_held_person ON CONFLICT DO NOTHING")
     total = _rows("SELECT count(*) FROM stage_person")[0][0]
@@ -228,12 +233,14 @@ def _hold(what: str, columns: Sequence[str], key: str, actor: Actor) -> int:
     """Put the proposed states of held rows beside the present ones; take back those a later file made needless.
 
     A row marked ``keep`` has a held state already that the new one would loosen: the earlier one stays. Returns how many
-    rows are held.
+    rows are held. What is taken back counts as a change: its people are judged anew.
     """
     names = [name for name in columns if name != "id"]
     _execute(
-        f"""DELETE FROM people_held{what} h USING stage_{what} s WHERE h.{key} = s.id
-             AND NOT EXISTS (SELECT 1 FROM stage_held_{what} k WHERE k.id = s.id)"""
+        f"""WITH taken_back AS (
+              DELETE FROM people_held{what} h USING stage_{what} s WHERE h.{key} = s.id AND {_not_held(what)}
+              RETURNING h.{key})
+            INSERT INTO stage_changed_{what} SELECT {key} FROM taken_back"""
     )
     _execute(
         f"""INSERT INTO people_held{what} ({key}, proposed_by, {", ".join(names)})

@@ -10,6 +10,17 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from governance.waivers.guards import (
+    CAPABILITIES_FIXED,
+    CAPABILITY_WAS_ASKED_FOR,
+    EXCEPTION_APPROVED,
+    EXCEPTION_BEGINS_OPEN,
+    EXCEPTION_FIXED,
+    LICENCE_NOT_OVERDRAWN,
+    WAIVER_FIXED,
+    WAIVER_OF_ITS_REQUEST,
+    not_emptied,
+)
 from governance.waivers.states import EXCEPTION_TRANSITIONS, ExceptionState
 
 
@@ -30,6 +41,7 @@ class Licence(models.Model):
             models.CheckConstraint(name="licence_dates", condition=Q(valid_until__gt=F("valid_from"))),
             models.CheckConstraint(name="licence_people", condition=Q(people__gte=1)),
         ]
+        triggers = [not_emptied("licence")]
 
     def __str__(self) -> str:
         return self.reference
@@ -50,6 +62,7 @@ class LicenceScope(models.Model):
                 fields=["licence", "model", "capability"], name="licence_scope_once", nulls_distinct=False
             ),
         ]
+        triggers = [not_emptied("licence_scope")]
 
     def __str__(self) -> str:
         return f"{self.model_id}/{self.capability_id or 'all'}"
@@ -61,7 +74,9 @@ class ExceptionRequest(models.Model):
     directive = models.ForeignKey("directives.Directive", on_delete=models.PROTECT, related_name="exceptions")
     version = models.ForeignKey("directives.DirectiveVersion", on_delete=models.PROTECT, related_name="+")
     person = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="exceptions")
-    model_capabilities = models.ManyToManyField("catalog.ModelCapability", related_name="+")
+    model_capabilities = models.ManyToManyField(
+        "catalog.ModelCapability", through="ExceptionCapability", related_name="+"
+    )
     days = models.PositiveIntegerField()
     reason = models.TextField()
     mitigation = models.CharField(max_length=40, blank=True)
@@ -70,6 +85,7 @@ class ExceptionRequest(models.Model):
     filer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     filed_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True, blank=True)
+    close_reason = models.CharField(max_length=300, blank=True, default="")
     digest = models.CharField(max_length=64)
 
     class Meta:
@@ -87,7 +103,11 @@ class ExceptionRequest(models.Model):
                 field="state",
                 transitions=sorted((str(old), str(new)) for old, new in EXCEPTION_TRANSITIONS),
             ),
+            EXCEPTION_BEGINS_OPEN,
+            EXCEPTION_FIXED,
+            EXCEPTION_APPROVED,
             pgtrigger.Protect(name="exception_keep", operation=pgtrigger.Delete),
+            not_emptied("exception"),
         ]
 
     def __str__(self) -> str:
@@ -96,6 +116,27 @@ class ExceptionRequest(models.Model):
     @property
     def subject(self) -> str:
         return f"exception:{self.pk}"
+
+
+class ExceptionCapability(models.Model):
+    """One model capability that an exception request asks for. Fixed once the approval is open."""
+
+    request = models.ForeignKey(ExceptionRequest, on_delete=models.CASCADE, db_column="exceptionrequest_id")
+    model_capability = models.ForeignKey(
+        "catalog.ModelCapability", on_delete=models.CASCADE, related_name="+", db_column="modelcapability_id"
+    )
+
+    class Meta:
+        db_table = "waivers_exceptionrequest_model_capabilities"
+        unique_together = [("request", "model_capability")]
+        triggers = [
+            CAPABILITIES_FIXED,
+            pgtrigger.Protect(name="exception_capability_keep", operation=pgtrigger.Update | pgtrigger.Delete),
+            not_emptied("exception_capability"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id}/{self.model_capability_id}"
 
 
 class Waiver(models.Model):
@@ -121,42 +162,10 @@ class Waiver(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="waiver_keep", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="waiver_fixed",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update,
-                func="""
-                    IF (OLD.person_id, OLD.directive_id, OLD.request_id, OLD.licence_id, OLD.starts_at)
-                       IS DISTINCT FROM (NEW.person_id, NEW.directive_id, NEW.request_id, NEW.licence_id, NEW.starts_at)
-                       OR NEW.ends_at > OLD.ends_at OR (OLD.ended_at IS NOT NULL AND NEW.ended_at IS NULL) THEN
-                        RAISE EXCEPTION 'a waiver can only be ended; a longer one needs a new approval';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-            # "At most five people at a time" holds even for two approvals in the same instant, or a shell session:
-            # the licence row is locked, then the people whose waivers under it overlap this one are counted.
-            pgtrigger.Trigger(
-                name="waiver_licence_not_overdrawn",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert,
-                declare=[("licensed", "integer"), ("drawn", "integer"), ("until", "timestamptz")],
-                condition=pgtrigger.Condition("NEW.licence_id IS NOT NULL"),
-                func="""
-                    SELECT people, valid_until INTO licensed, until
-                      FROM waivers_licence WHERE id = NEW.licence_id FOR UPDATE;
-                    IF NEW.ends_at > until THEN
-                        RAISE EXCEPTION 'a waiver cannot outlast its licence';
-                    END IF;
-                    SELECT count(DISTINCT person_id) INTO drawn FROM waivers_waiver
-                     WHERE licence_id = NEW.licence_id AND person_id <> NEW.person_id
-                       AND coalesce(ended_at, ends_at) > NEW.starts_at AND starts_at < NEW.ends_at;
-                    IF drawn >= licensed THEN
-                        RAISE EXCEPTION 'the licence is drawn in full';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
+            not_emptied("waiver"),
+            WAIVER_FIXED,
+            WAIVER_OF_ITS_REQUEST,
+            LICENCE_NOT_OVERDRAWN,
         ]
 
     def __str__(self) -> str:
@@ -172,6 +181,11 @@ class WaiverCapability(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["waiver", "model_capability"], name="waiver_capability_once"),
+        ]
+        triggers = [
+            CAPABILITY_WAS_ASKED_FOR,
+            pgtrigger.Protect(name="waiver_capability_keep", operation=pgtrigger.Update | pgtrigger.Delete),
+            not_emptied("waiver_capability"),
         ]
 
     def __str__(self) -> str:
@@ -204,6 +218,7 @@ class Grant(models.Model):
                 | Q(person__isnull=True, organisation__isnull=False),
             ),
         ]
+        triggers = [not_emptied("grant")]
 
     def __str__(self) -> str:
         return f"grant {self.pk}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from governance.accounts.models import User
 from governance.catalog.models import ModelCapability
+from governance.directives.models import DirectiveVersion
 from governance.people import queries as people
 from governance.people.models import Person
 from governance.waivers.models import ExceptionRequest, Licence, Waiver
@@ -31,6 +33,24 @@ def licence_has(licence: Licence, items: Sequence[ModelCapability]) -> bool:
     """Whether the licence's scope has every model capability of ``items``."""
     lines = {(line.model_id, line.capability_id) for line in licence.scope.all()}
     return all((item.model_id, None) in lines or (item.model_id, item.capability_id) in lines for item in items)
+
+
+_IN_SCOPE = """
+    WITH RECURSIVE covered(model_id, capability_id) AS (
+        SELECT model_id, capability_id FROM directives_scopeitem WHERE version_id = %s
+        UNION SELECT m.id, c.capability_id FROM covered c JOIN catalog_aimodel m ON m.derived_from_id = c.model_id
+               WHERE %s)
+    SELECT DISTINCT i.id FROM catalog_modelcapability i
+      JOIN covered c ON c.model_id = i.model_id AND (c.capability_id IS NULL OR c.capability_id = i.capability_id)
+      JOIN catalog_aimodel m ON m.id = i.model_id JOIN catalog_provider p ON p.id = m.provider_id AND p.own
+"""
+
+
+def model_capabilities_in_scope(version: DirectiveVersion) -> set[int]:
+    """The ids of the model capabilities in a version's scope now, through lineage if it includes derived models."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_SCOPE, [version.pk, version.include_derived])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def people_drawing(licence: Licence, starts: datetime, ends: datetime, *, other_than: str = "") -> int:

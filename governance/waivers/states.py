@@ -11,6 +11,7 @@ class ExceptionState(TextChoices):
     WAITING = "waiting", "Approved, waiting for a licence"
     REJECTED = "rejected", "Rejected"
     WITHDRAWN = "withdrawn", "Withdrawn"
+    LAPSED = "lapsed", "No longer fits the directive"
 
 
 _E = ExceptionState
@@ -22,5 +23,7 @@ EXCEPTION_TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
         (_E.OPEN, _E.WITHDRAWN),
         (_E.WAITING, _E.APPROVED),
         (_E.WAITING, _E.WITHDRAWN),
+        (_E.OPEN, _E.LAPSED),  # the directive changed or ended before it was decided
+        (_E.WAITING, _E.LAPSED),
     }
 )

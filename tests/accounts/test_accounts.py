@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from django.test import Client
 
 from governance.accounts import services
 from governance.accounts.models import ApiToken, User
-from governance.errors import Invalid, PermissionRefused
+from governance.errors import Invalid, NotFound, PermissionRefused
 from governance.ledger.models import Entry
 from tests.conftest import PASSWORD, REFERENCE
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -117,3 +119,44 @@ def test_a_deactivated_account_is_out_at_once(machine: Any) -> None:
     client.post("/sign-in", {"username": "wei", "password": PASSWORD})
     services.deactivate(actor=machine, username="wei")
     assert client.get("/my-access").status_code == 302
+
+
+def test_roles_are_changed_as_a_whole_and_recorded(machine: Any, act_as: Any) -> None:
+    services.set_roles(actor=machine, username="tomas", roles=["auditor"])
+    assert User.objects.get(username="tomas").roles() == {"auditor"}
+    record = Entry.objects.get(action="account.roles_changed").record
+    assert '"before":["operator"]' in record
+    for actor, changes, refusal in (
+        (machine, {"roles": ["king"]}, Invalid),
+        (machine, {"username": "nobody"}, NotFound),
+        (act_as("lucia"), {}, PermissionRefused),
+    ):
+        with pytest.raises(refusal):
+            services.set_roles(actor=actor, **({"username": "tomas", "roles": ["legal"]} | changes))
+
+
+@pytest.mark.parametrize("what", ["account", "address", "token"])
+def test_two_who_take_one_name_at_once_have_one_winner_and_a_reason(
+    what: str, committed: None, machine: Any, monkeypatch: Any
+) -> None:
+    """Both looked before either wrote: what the database refuses is told in words."""
+    looked = threading.Barrier(2)
+    for name in ("validate_password", "digest_token"):
+        real = getattr(services, name)
+
+        def waiting(*args: Any, _real: Any = real) -> Any:
+            looked.wait(10)
+            return _real(*args)
+
+        monkeypatch.setattr(services, name, waiting)
+    if what == "token":
+        acts = [lambda: services.create_token(actor=machine, name="gateway", scopes=["decide"])] * 2
+    else:
+        second = {"email": "other@example.com"} if what == "account" else {"username": "other"}
+        acts = [lambda: create(machine), lambda: create(machine, **second)]
+    results = at_once(*acts)
+    (refused,) = [result for result in results if isinstance(result, Exception)]
+    assert isinstance(refused, Invalid)
+    assert "taken" in refused.reason
+    assert Entry.objects.filter(action="token.created" if what == "token" else "account.created").last() is not None
+    assert ApiToken.objects.count() + User.objects.filter(full_name="Sam Poe").count() == 1

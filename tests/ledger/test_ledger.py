@@ -191,3 +191,19 @@ def test_two_sealers_at_once_seal_everything_once(committed: None) -> None:
     seal_all()
     assert Seal.objects.count() == Entry.objects.count()
     assert services.verify().ok
+
+
+@pytest.mark.parametrize(
+    "record", ["garbage", "[]", "{}", '{"action": 1, "actor": 2, "subject": 3, "also": null, "at": 4}', "[" * 100_000]
+)
+@pytest.mark.django_db
+def test_an_entry_that_is_no_record_is_named(record: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_entry (xid, at, action, actor, subject, also, record, digest)"
+            " VALUES (0, now(), 'a', 'b', 'c', '{}', %s, '') RETURNING id",
+            [record],
+        )
+        entry_id = cursor.fetchone()[0]
+    report = services.verify()
+    assert (report.ok, report.first_bad) == (False, f"entry:{entry_id}")

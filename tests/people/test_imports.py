@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from governance.directives.models import Directive
 from governance.enforcement.decision import decide
@@ -15,10 +18,10 @@ from governance.enforcement.models import Restriction
 from governance.enforcement.population import who_can_use
 from governance.enforcement.services import lifecycle, runs
 from governance.enforcement.services.first_start import SCENARIO
-from governance.enforcement.services.people import generate_population, import_people
+from governance.enforcement.services.people import follow_expired_vetting, generate_population, import_people
 from governance.errors import PermissionRefused
 from governance.ledger.models import Entry
-from governance.people.models import HeldPerson, Person
+from governance.people.models import HeldOrganisation, HeldPerson, Organisation, Person
 from tests.conftest import REFERENCE, put_in_force
 from tests.races import at_once
 
@@ -30,11 +33,12 @@ ORGANISATIONS = (SCENARIO / "organisations.csv").read_text()
 @pytest.fixture
 def load(tmp_path: Path, machine: Any) -> Any:
     def loading(people: str | None = None, organisations: str | None = None, **options: Any) -> Any:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))  # of its own: two may load at once
         files: dict[str, Path | None] = {"people_file": None, "organisations_file": None}
         for name, text in (("people", people), ("organisations", organisations)):
             if text is not None:
-                files[f"{name}_file"] = tmp_path / f"{name}.csv"
-                (tmp_path / f"{name}.csv").write_bytes(text.encode() if isinstance(text, str) else text)
+                files[f"{name}_file"] = folder / f"{name}.csv"
+                (folder / f"{name}.csv").write_bytes(text.encode() if isinstance(text, str) else text)
         return import_people(actor=machine, **files, **options)
 
     return loading
@@ -242,3 +246,127 @@ def test_a_generated_population_is_decided_like_everybody(machine: Any, act_as: 
     permitted = set(who_can_use("fable-5", "use"))
     for person in Person.objects.filter(pk__startswith="g").order_by("pk")[:300]:
         assert decide(person.pk, "fable-5", "use").permit is (person.pk in permitted)
+
+
+def together(*rows: str) -> str:
+    """Several lines of the scenario, changed, in one file."""
+    return "\n".join([PEOPLE.splitlines()[0], *(text.splitlines()[1] for text in rows)]) + "\n"
+
+
+def email(person: str) -> str:
+    return Person.objects.get(pk=person).email
+
+
+def test_two_people_may_exchange_their_addresses(load: Any) -> None:
+    first, second = email("p009"), email("p010")
+    assert counts(load(together(row("p009", email=second), row("p010", email=first)))) == (0, 2, 0, 0)
+    assert (email("p009"), email("p010")) == (second, first)
+
+
+def test_an_address_may_pass_on_along_a_chain_to_somebody_new(load: Any) -> None:
+    first, second = email("p009"), email("p010")
+    text = together(
+        row("p009", person_id="p900", email=first),
+        row("p010", email="someone.else@example.com"),
+        row("p009", email=second),
+    )
+    assert counts(load(text)) == (1, 2, 0, 0)
+    assert (email("p900"), email("p009")) == (first, second)
+
+
+def test_an_address_that_a_held_row_would_give_up_is_still_taken(load: Any, in_force: Any) -> None:
+    mine = email("p009")
+    text = together(row("p009", email="wei.new@example.com", citizenships="US"), row("p011", email=mine))
+    (error,) = load(text).errors
+    assert (error.line, error.column, error.reason) == (3, "email", "is the address of somebody else")
+    assert not HeldPerson.objects.exists()
+
+
+def test_a_circle_that_comes_about_because_a_row_is_held_is_refused(load: Any, in_force: Any) -> None:
+    text = together(row("p009", manager_id="", citizenships="US"), row("p007", manager_id="p009"))
+    (error,) = load(text).errors
+    assert (error.line, error.column) == (3, "manager_id")
+    assert "circle of managers" in error.reason
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE people_person SET manager_id = 'p009' WHERE id = 'p007'",
+        "UPDATE people_organisation SET parent_org_id = CASE id WHEN 'gridworks' THEN 'northbank' ELSE 'gridworks' END"
+        " WHERE id IN ('gridworks', 'northbank')",
+        "INSERT INTO people_organisation (id, name, parent_org_id) VALUES ('a', 'A', 'b'), ('b', 'B', 'a')",
+    ],
+)
+def test_the_database_refuses_a_circle(statement: str) -> None:
+    with pytest.raises(DatabaseError, match="above themselves"), transaction.atomic():
+        connection.cursor().execute(statement)
+
+
+def test_taking_back_a_held_change_adjusts_the_restrictions(load: Any, act_as: Any, in_force: Any) -> None:
+    use(act_as, {"attr": "person.department", "op": "is", "value": "Sales"})
+    counts(load(row("p009", citizenships="US", department="Sales")))
+    assert Restriction.objects.filter(person_id="p009").count() == 2
+    assert counts(load(row("p009"))) == (0, 0, 1, 0)
+    assert not HeldPerson.objects.exists()
+    assert Restriction.objects.filter(person_id="p009").count() == 1
+    assert runs.measure_drift()[0].total == 0
+
+
+def test_taking_back_a_held_change_of_an_organisation_that_restricts_is_held_too(
+    load: Any, act_as: Any, in_force: Any
+) -> None:
+    """The new country restricts and the new vetting loosens: held. Going back would loosen what is restricted since."""
+    use(act_as, {"attr": "org.country", "op": "is", "value": "FR"})
+    header = ORGANISATIONS.splitlines()[0]
+    Person.objects.filter(pk="p029").update(citizenships=["US"])
+    assert counts(load(None, f"{header}\nnorthbank,Northbank,partner,FR,,vetted,2090-12-31\n")) == (0, 0, 0, 1)
+    assert not decide("p029", "fable-5", "code-review").permit
+    line = next(line for line in ORGANISATIONS.splitlines() if line.startswith("northbank"))
+    assert counts(load(None, f"{header}\n{line}\n")) == (0, 0, 0, 1)
+    assert not decide("p029", "fable-5", "code-review").permit
+    assert runs.measure_drift()[0].total == 0
+
+
+def use(act_as: Any, rule: Any, reference: str = "ORG-1") -> None:
+    """Put a second directive in force, on one capability of one model, by ``rule``."""
+    from governance.catalog.models import ModelCapability
+    from governance.directives import services as directives
+    from governance.directives.content import DirectiveStatement, ScopeLine, VersionStatement
+
+    item = ModelCapability.objects.get(model__slug="fable-5", capability__slug="code-review")
+    scope = (ScopeLine(item.model_id, item.capability_id),)
+    directives.create_directive(
+        actor=act_as("anjali"),
+        statement=DirectiveStatement(
+            reference=reference, title="P", kind="order", version=VersionStatement(rule=rule, scope=scope)
+        ),
+    )
+    done = lifecycle.activate(actor=act_as("lucia"), reference=reference, emergency=True, reason="x")
+    runs.complete(run_id=done.run.pk, worker="test")
+
+
+@pytest.mark.parametrize("where", ["on record", "held"])
+def test_restrictions_follow_vetting_that_ends_by_its_date_and_are_due_until_then(
+    where: str, act_as: Any, machine: Any, in_force: Any
+) -> None:
+    use(act_as, {"attr": "org.vetting", "op": "is", "value": "expired"})
+    yesterday = timezone.now().date() - timedelta(days=1)
+    if where == "on record":
+        Organisation.objects.filter(pk="gridworks").update(vetting_status="vetted", vetting_expires=yesterday)
+    else:
+        HeldOrganisation.objects.create(
+            organisation_id="gridworks", name="G", vetting_status="vetted", vetting_expires=yesterday, proposed_by="t"
+        )
+    people = Person.objects.filter(organisation_id="gridworks").exclude(status="departed")
+    assert people.exists()
+    assert all(not decide(person.pk, "fable-5", "code-review").permit for person in people)
+    drift, due = runs.measure_drift()
+    assert (drift.total, due) == (0, people.count())
+    assert runs.drift_of(Directive.objects.get(reference="ORG-1")).total == 0
+    assert follow_expired_vetting(actor=machine) == people.count()
+    assert Restriction.objects.filter(directive__reference="ORG-1", person__in=people).count() == people.count()
+    assert (runs.measure_drift()[0].total, runs.measure_drift()[1]) == (0, 0)
+    assert follow_expired_vetting(actor=machine) == 0
+    Restriction.objects.filter(directive__reference="ORG-1", person=people[0]).delete()
+    assert runs.measure_drift()[0].missing == 1, "what was followed once and is wrong now is drift"

@@ -22,8 +22,9 @@ from governance.rules.countries import COUNTRIES
 def import_catalog(*, actor: Actor, document: Any) -> LoadReport:
     """Load providers, capabilities, models and audiences (and country groups) of a scenario file.
 
-    While a directive is in force, a load that would widen an audience in use, enable a capability, cut a lineage that a
-    directive relies on, or make another provider's models our own is refused whole: that needs an approval.
+    While a directive is in force, a load that would widen an audience in use, enable a capability, lower a capability's
+    tier (which sets the stages and the limit of exceptions), cut a lineage that a directive relies on, or make another
+    provider's models our own is refused whole: that needs an approval.
     """
     actor.require("manage_catalog")
     locks.change_people()
@@ -49,6 +50,7 @@ def _loosening(plan: CatalogPlan, policy: Policy) -> list[str]:
     ]
     reasons += [f"widen who may use {name}" for name, old, new in plan.swapped if not _narrower(new, old)]
     reasons += [f"enable {name}" for name in plan.enabled]
+    reasons += [f"lower the tier of {slug} from {old} to {new}" for slug, old, new in plan.lowered]
     reasons += [f"decide on models of {slug}" for slug in plan.taken_over]
     reasons += [f"cut the lineage of {slug}" for model_id, slug in plan.cut if _relied_on(model_id, policy)]
     return reasons

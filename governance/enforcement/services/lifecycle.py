@@ -286,6 +286,7 @@ def _replace(actor: Actor, directive: Directive, version: DirectiveVersion) -> N
 def _start(actor: Actor, directive: Directive) -> Run:
     kind = RunKind.APPLY if directive.state == DirectiveState.ACTIVE else RunKind.RELEASE
     run = runs.plan_run(actor=actor, directive=directive, kind=kind)
+    waivers.close_misfits(actor=actor, directive=directive)
     transaction.on_commit(lambda: _hand_out(run.pk))
     return run
 

@@ -9,9 +9,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from governance.accounts.actor import Actor
-from governance.directives.models import Directive
-from governance.directives.states import DirectiveState
-from governance.enforcement import locks, restrictions
+from governance.enforcement import locks, restrictions, vetting
 from governance.enforcement import policy as policies
 from governance.enforcement.loosening import hold_what_loosens
 from governance.enforcement.policy import Policy
@@ -56,10 +54,16 @@ def import_people(
     counts = Counts()
     try:
         with transaction.atomic():
-            errors = people.stage(parsed)
+            people.stage(parsed)
+            locks.change_people()
+            policy = policies.load()
+            if policy.directives:
+                hold_what_loosens(policy)
+            errors = people.check(parsed)
             if errors:
                 return ImportReport(Counts(), errors, dry_run)
-            counts = _merge_staged(actor)
+            counts = people.merge(actor=actor)
+            reevaluate_changed(policy)
             if dry_run:
                 raise _DryRun
             ledger.append(
@@ -69,28 +73,16 @@ def import_people(
             ledger.publish(topic="people.imported", key="people:all", payload=counts.as_json())
     except _DryRun:
         pass
-    except IntegrityError as error:
-        raise Invalid(f"The files contradict what is on record: {str(error).splitlines()[0]}") from None
+    except IntegrityError:
+        raise Invalid("The same people were changed in another way at that moment. Load the files again.") from None
     return ImportReport(counts, [], dry_run)
-
-
-def _merge_staged(actor: Actor) -> Counts:
-    """Judge and merge what is staged, while nobody's directive takes force and no chunk is worked."""
-    locks.change_people()
-    policy = policies.load()
-    if policy.directives:
-        hold_what_loosens(policy)
-    counts = people.merge(actor=actor)
-    reevaluate_changed(policy)
-    return counts
 
 
 def reevaluate_changed(policy: Policy) -> int:
     """Adjust the restrictions of the people in ``stage_changed_person`` to every directive in force."""
-    versions = dict(Directive.objects.filter(state=DirectiveState.ACTIVE).values_list("id", "version_in_force_id"))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE stage_changed_person")
-    return restrictions.reevaluate(policy, versions, "stage_changed_person")
+    return restrictions.reevaluate(policy, "stage_changed_person")
 
 
 @transaction.atomic
@@ -114,3 +106,27 @@ def generate_population(*, actor: Actor, number: int, seed: int) -> int:
         data={"created": created, "seed": seed},
     )  # fmt: skip
     return created
+
+
+@transaction.atomic
+def follow_expired_vetting(*, actor: Actor) -> int:
+    """Let restrictions follow vetting that ended by its date; returns how many rows changed. Runs again without effect."""
+    if not vetting.is_due(policies.refreshed()):
+        return 0
+    locks.change_people()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DROP TABLE IF EXISTS stage_expired, stage_changed_person;"
+            f" CREATE TEMPORARY TABLE stage_expired ON COMMIT DROP AS SELECT * FROM {vetting.DUE} due;"
+            " CREATE TEMPORARY TABLE stage_changed_person ON COMMIT DROP AS"
+            f" SELECT * FROM {vetting.people_of('stage_expired')} people"
+        )
+        changed = reevaluate_changed(policies.load())
+        cursor.execute(
+            "INSERT INTO enforcement_followedexpiry (organisation_id, expires) SELECT id, expires FROM stage_expired"
+        )
+        ledger.append(
+            action="vetting.expired", actor=actor.name, via=actor.via, subject="people:all",
+            data={"organisations": cursor.rowcount, "restrictions": changed},
+        )  # fmt: skip
+    return changed

@@ -2,6 +2,9 @@
 
 A chunk is claimed by its row lock and done in the same transaction, so a worker that dies leaves it queued. What a chunk does is
 read from the directive's state at that moment: a late chunk of an old run does no harm.
+
+Whoever steers, cancels or closes a run locks its row; workers share that lock while they are in a chunk. So a run changes its state
+between chunks, never within one, and everybody takes people, run and chunk in that order (docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from governance.accounts.actor import Actor
+from governance.directives import services as directives
 from governance.directives.models import Directive
 from governance.directives.states import DirectiveState
 from governance.enforcement import clock, locks, queries, restrictions
@@ -23,6 +27,7 @@ from governance.enforcement.restrictions import Drift
 from governance.enforcement.states import UNFINISHED, ChunkState, RunState
 from governance.errors import NotFound, WrongState
 from governance.ledger import services as ledger
+from governance.waivers import services as waivers
 
 CHUNK_SIZE = 50_000
 
@@ -36,7 +41,8 @@ def _now() -> datetime:
 def plan_run(*, actor: Actor, directive: Directive, kind: str | None = None) -> Run:
     """Create the run that makes restrictions what the directive says now; an unfinished one gives way to it.
 
-    Called in the transaction of the change, with the directive locked. Chunks are handed to workers at the commit.
+    Called in the transaction of the change, with the directive locked and people held still. It waits for the chunks in hand.
+    Chunks are handed to workers at the commit.
     """
     assert directive.version_in_force is not None
     for former in Run.objects.select_for_update().filter(directive=directive, state__in=UNFINISHED):
@@ -76,9 +82,27 @@ def _rule(directive: Directive, now: datetime) -> DirectiveRule | None:
     return policies.load().directive(directive.pk)
 
 
+def _begin(run_id: int) -> None:
+    """Note that work has begun, in a transaction of its own: in the first chunk's, the other workers would wait for it."""
+    Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(state=RunState.RUNNING, started_at=_now())
+
+
+def _hold_running(run_id: int) -> bool:
+    """Whether the run is being worked; until this transaction ends nobody pauses, cancels or closes it."""
+    with connection.cursor() as cursor:
+        # Weaker than Django's locks: workers share it, and it waits only for whoever changes the run's state.
+        cursor.execute("SELECT state FROM enforcement_run WHERE id = %s FOR KEY SHARE", [run_id])
+        row = cursor.fetchone()
+    return row is not None and row[0] == RunState.RUNNING
+
+
 def work_chunk(*, run_id: int, worker: str = "system:worker") -> bool:
     """Take one queued chunk of a run and do it, all in one transaction. False when there is none to take."""
+    _begin(run_id)
     with transaction.atomic():
+        locks.hold_people_still()
+        if not _hold_running(run_id):
+            return False
         chunk = (
             Chunk.objects.select_for_update(skip_locked=True)
             .filter(run_id=run_id, state=ChunkState.QUEUED)
@@ -87,35 +111,34 @@ def work_chunk(*, run_id: int, worker: str = "system:worker") -> bool:
         )
         if chunk is None:
             return False
-        run = Run.objects.get(pk=run_id)
-        if run.state not in (RunState.QUEUED, RunState.RUNNING):
-            return False
-        locks.hold_people_still()
-        directive = Directive.objects.select_related("version_in_force").get(pk=run.directive_id)
-        if run.state == RunState.QUEUED:
-            Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(state=RunState.RUNNING, started_at=_now())
-        change = restrictions.reconcile(
-            directive_id=directive.pk,
-            version_id=directive.version_in_force_id or run.version_id,
-            rule=_rule(directive, _now()),
-            key_from=chunk.key_from,
-            key_to=chunk.key_to,
-        )
-        chunk.state, chunk.done_at = ChunkState.DONE, _now()
-        chunk.added, chunk.released, chunk.moved, chunk.people = (
-            change.added, change.released, change.moved, change.people,
-        )  # fmt: skip
-        chunk.save()
-        counts = {"added": change.added, "released": change.released, "moved": change.moved}
-        ledger.append(
-            action="run.chunk_done", actor=worker, subject=run.subject, also=[directive.subject],
-            data={"chunk": chunk.number, "people_digest": change.digest, **counts},
-        )  # fmt: skip
-        ledger.publish(
-            topic="restrictions.changed", key=directive.subject,
-            payload={"reference": directive.reference, "run": run.pk, "chunk": chunk.number, **counts},
-        )  # fmt: skip
+        run = Run.objects.select_related("directive__version_in_force").get(pk=run_id)
+        _reconcile(run, chunk, worker)
     return True
+
+
+def _reconcile(run: Run, chunk: Chunk, worker: str) -> None:
+    directive = run.directive
+    change = restrictions.reconcile(
+        directive_id=directive.pk,
+        version_id=directive.version_in_force_id or run.version_id,
+        rule=_rule(directive, _now()),
+        key_from=chunk.key_from,
+        key_to=chunk.key_to,
+    )
+    chunk.state, chunk.done_at = ChunkState.DONE, _now()
+    chunk.added, chunk.released, chunk.moved, chunk.people = (
+        change.added, change.released, change.moved, change.people,
+    )  # fmt: skip
+    chunk.save()
+    counts = {"added": change.added, "released": change.released, "moved": change.moved}
+    ledger.append(
+        action="run.chunk_done", actor=worker, subject=run.subject, also=[directive.subject],
+        data={"chunk": chunk.number, "people_digest": change.digest, **counts},
+    )  # fmt: skip
+    ledger.publish(
+        topic="restrictions.changed", key=directive.subject,
+        payload={"reference": directive.reference, "run": run.pk, "chunk": chunk.number, **counts},
+    )  # fmt: skip
 
 
 def finish(*, run_id: int, worker: str = "system:worker") -> bool:
@@ -123,18 +146,19 @@ def finish(*, run_id: int, worker: str = "system:worker") -> bool:
 
     Drift is repaired once, in place, before the run closes; the count that remains is the run's ``drift``.
     """
+    if Chunk.objects.filter(run_id=run_id, state=ChunkState.QUEUED).exists():
+        return False
     with transaction.atomic():
+        locks.hold_people_still()
         run = Run.objects.select_for_update().filter(pk=run_id).first()
         if run is None or run.state not in (RunState.QUEUED, RunState.RUNNING):
             return False
-        if run.chunks.filter(state=ChunkState.QUEUED).exists():
-            return False
-        locks.hold_people_still()
         directive = Directive.objects.select_related("version_in_force").get(pk=run.directive_id)
         rule = _rule(directive, _now())
         left = restrictions.drift(directive.pk, rule)
-        if left.total:
-            restrictions.reconcile(directive_id=directive.pk, version_id=run.version_id, rule=rule)
+        if left.total or left.due:
+            version_id = directive.version_in_force_id or run.version_id
+            restrictions.reconcile(directive_id=directive.pk, version_id=version_id, rule=rule)
             left = restrictions.drift(directive.pk, rule)
         run.state, run.finished_at, run.drift = RunState.FINISHED, _now(), left.total
         run.save(update_fields=["state", "finished_at", "drift"])
@@ -176,23 +200,29 @@ def steer(*, actor: Actor, run_id: int, to: str) -> Run:
     return run
 
 
-@transaction.atomic
 def repair(*, actor: Actor) -> int:
     """Make every directive's restrictions what its rule says; returns how many rows were wrong. The rule wins."""
     actor.require("administer")
+    references = queries.directives_with_restrictions().values_list("reference", flat=True)
+    return sum(_repair_one(actor, reference) for reference in list(references))
+
+
+@transaction.atomic
+def _repair_one(actor: Actor, reference: str) -> int:
+    """With the directive locked no act changes it; with its run locked no chunk is in hand. A run that goes on finds less to do."""
+    directive = directives.lock(reference)
     locks.hold_people_still()
-    wrong = 0
-    for directive in queries.directives_with_restrictions():
-        rule = _rule(directive, _now())
-        found = restrictions.drift(directive.pk, rule)
-        if found.total:
-            restrictions.reconcile(directive_id=directive.pk, version_id=directive.version_in_force_id or 0, rule=rule)
-            wrong += found.total
-            ledger.append(
-                action="drift.repaired", actor=actor.name, via=actor.via, subject=directive.subject,
-                data={"missing": found.missing, "extra": found.extra},
-            )  # fmt: skip
-    return wrong
+    list(Run.objects.select_for_update().filter(directive=directive, state__in=UNFINISHED))
+    rule = _rule(directive, _now())
+    found = restrictions.drift(directive.pk, rule)
+    if not found.total and not found.due:
+        return 0
+    restrictions.reconcile(directive_id=directive.pk, version_id=directive.version_in_force_id or 0, rule=rule)
+    ledger.append(
+        action="drift.repaired", actor=actor.name, via=actor.via, subject=directive.subject,
+        data={"missing": found.missing, "extra": found.extra, "due": found.due},
+    )  # fmt: skip
+    return found.total + found.due
 
 
 def drift_of(directive: Directive) -> Drift:
@@ -209,6 +239,7 @@ def measure_drift() -> tuple[Drift, int]:
     now = _now()
     for directive in queries.directives_with_restrictions():
         found = restrictions.drift(directive.pk, _rule(directive, now))
+        due += found.due
         if queries.is_due(directive, now):
             due += found.total
             continue
@@ -216,26 +247,23 @@ def measure_drift() -> tuple[Drift, int]:
     return Drift(missing, extra), due
 
 
-@transaction.atomic
 def start_due(*, actor: Actor) -> list[Run]:
     """Start a run for each directive whose phase the clock has changed; expired ones end. Runs again without effect."""
-    started = []
+    found = [_start_if_due(actor, reference) for reference in queries.due(_now())]
+    return [run for run in found if run is not None]
+
+
+@transaction.atomic
+def _start_if_due(actor: Actor, reference: str) -> Run | None:
+    directive = directives.lock(reference)
+    locks.hold_people_still()
     now = _now()
-    for reference in queries.due(now):
-        directive = (
-            Directive.objects.select_for_update(of=("self",))
-            .select_related("version_in_force")
-            .get(reference=reference)
-        )
-        if queries.is_due(directive, now):
-            started.append(_follow_clock(actor, directive, now))
-    return started
+    return _follow_clock(actor, directive, now) if queries.is_due(directive, now) else None
 
 
 def _follow_clock(actor: Actor, directive: Directive, now: datetime) -> Run:
-    from governance.directives import services as directives
-
     run = plan_run(actor=actor, directive=directive)
     if clock.phase(directive, now) == "expired":
         directives.end(actor=actor, directive=directive, state=DirectiveState.EXPIRED, reason="its term ended")
+        waivers.close_misfits(actor=actor, directive=directive)
     return run

@@ -1,4 +1,4 @@
-"""``exception``: file an exception for a report, approve or reject one."""
+"""``exception``: file an exception for a report, approve or reject one, open one that waits for a licence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from governance.accounts.commands import GovernanceCommand, add_as
 from governance.approvals import queries as approvals
 from governance.enforcement.services.exceptions import file_exception
 from governance.waivers.models import ExceptionRequest
-from governance.waivers.services import decide_exception
+from governance.waivers.services import decide_exception, open_waiting
 
 
 class Command(GovernanceCommand):
-    help = "Exceptions: file one for a report, approve or reject one."
+    help = "Exceptions: file one for a report, approve or reject one, open one that waits for a licence."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
@@ -29,6 +29,9 @@ class Command(GovernanceCommand):
             vote = acts.add_parser(verdict, help=f"{verdict} an exception")
             vote.add_argument("id", type=int, metavar="ID")
             vote.add_argument("--comment", default="", metavar="C")
+        waiting = acts.add_parser("open", help="open an approved exception that waits for a licence")
+        waiting.add_argument("id", type=int, metavar="ID")
+        waiting.add_argument("--licence", required=True, metavar="L")
         for each in acts.choices.values():
             add_as(each)
             each.add_argument("--json", action="store_true", help="print one JSON document")
@@ -45,6 +48,8 @@ class Command(GovernanceCommand):
                 reason=options["reason"],
                 licence=options["licence"],
             )
+        elif options["act"] == "open":
+            request = open_waiting(actor=actor, exception_id=options["id"], licence=options["licence"])
         else:
             request = decide_exception(
                 actor=actor, exception_id=options["id"], verdict=options["act"], comment=options["comment"]
@@ -57,6 +62,6 @@ class Command(GovernanceCommand):
         if options["json"]:
             self.print_json({"id": request.pk, "state": str(request.state), "stages": stages})
         else:
-            self.stdout.write(f"Exception {request.pk} is {request.state}.")
+            self.stdout.write(f"Exception {request.pk} is {request.state}. {request.close_reason}".strip())
             for stage in stages:
                 self.stdout.write(f"  {stage['name']}: {stage['state']}")
