@@ -25,6 +25,7 @@ from governance.errors import Invalid, NotFound, PermissionRefused, Refused, Wro
 from governance.ledger import services as ledger
 from governance.people.models import Person
 from governance.rules.language import canonical
+from governance.values import Unfit, longest, text
 from governance.waivers import queries
 from governance.waivers.models import ExceptionRequest, Licence, LicenceScope, Waiver, WaiverCapability
 from governance.waivers.states import ExceptionState
@@ -45,20 +46,18 @@ def register_licences(
     actor.require("edit_case_file" if directive.state != DirectiveState.DRAFT else "draft_directives")
     reader = Reader.of_catalog()
     found: list[tuple[Licence, tuple[ScopeLine, ...]]] = []
-    for index, entry in enumerate(entries):
-        here = f"{path}[{index}]"
-        people = entry.get("people")
-        if not isinstance(people, int) or isinstance(people, bool) or people < 1:
-            reader.error(f"{here}.people", "must be a whole number of at least 1")
+    for here, entry in reader.rows(entries, path):
         licence = Licence(
-            reference=reader.text(entry, "reference", here, required=True),
+            reference=reader.text(entry, "reference", here, required=True, limit=longest(Licence, "reference")),
             directive=directive,
-            title=reader.text(entry, "title", here, required=True),
-            document=reader.text(entry, "document", here, required=True),
-            people=people or 0,
+            title=reader.text(entry, "title", here, required=True, limit=longest(Licence, "title")),
+            document=reader.text(entry, "document", here, required=True, limit=longest(Licence, "document")),
+            people=reader.whole_number(entry.get("people"), f"{here}.people", 1),
             valid_from=reader.time(entry, "valid_from", here),
             valid_until=reader.time(entry, "valid_until", here),
         )
+        if licence.reference and licence.reference in (other.reference for other, _ in found):
+            reader.error(f"{here}.reference", "stands there twice")
         if Licence.objects.filter(reference=licence.reference).exists():
             reader.error(f"{here}.reference", f"there is a licence {licence.reference} already")
         if not (licence.valid_from and licence.valid_until and licence.valid_from < licence.valid_until):
@@ -104,7 +103,8 @@ def file_exception(
         raise WrongState(f"{directive.reference} is not in force.")
     if version.waivable == Waivable.NEVER:
         raise WrongState(f"{directive.reference} admits no waivers.")
-    reason = reason.strip()
+    reason = _text("reason", reason).strip()
+    _text("mitigation", mitigation, longest(ExceptionRequest, "mitigation"))
     tier = max(item.capability.tier for item in items)
     _check_days(days, tier)
     if not reason:
@@ -129,6 +129,13 @@ def file_exception(
         conflicts=[ConflictSpec(person_id=person.pk, reason=f"The exception is for you ({request.subject}).")],
     )
     return request
+
+
+def _text(name: str, given: str, limit: int | None = None) -> str:
+    try:
+        return text(given, limit)
+    except Unfit as unfit:
+        raise Invalid("The exception is not acceptable.", [(name, unfit.reason)]) from None
 
 
 def _check_days(days: int, tier: int) -> None:
