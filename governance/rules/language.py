@@ -249,7 +249,8 @@ def _plain(value: Any) -> Any:
 def expand_groups(document: object, groups: Mapping[str, Sequence[str]]) -> Any:
     """The document with each ``group:NAME`` in a list of countries replaced by the group's codes, sorted, each once.
 
-    An unknown group raises ``RuleError`` with its path. Everything else is left for ``parse`` to judge.
+    An unknown group, or a value beside a group that is no text, raises ``RuleError`` with its path. Everything else is left
+    for ``parse`` to judge.
     """
     errors: list[tuple[str, str]] = []
 
