@@ -39,6 +39,16 @@ function closeAccount(back) {
 }
 document.addEventListener("click", (event) => { if (!event.target.closest(".account")) closeAccount(false); });
 
+/* Usual values beside a field, which fill it in. */
+for (const picks of document.querySelectorAll("[data-picks]")) {
+  const field = byId(picks.dataset.picks);
+  const show = () => { for (const one of picks.children) one.setAttribute("aria-pressed", String(one.value === field.value)); };
+  picks.hidden = false;
+  picks.addEventListener("click", (event) => { if (event.target.value) { field.value = event.target.value; show(); } });
+  field.addEventListener("input", show);
+  show();
+}
+
 /* After a swap the keyboard is where it was, found again by name, or at the first error. */
 let focused = null;
 document.addEventListener("htmx:beforeSwap", (event) => {

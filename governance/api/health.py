@@ -15,10 +15,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from governance.accounts.models import User
 from governance.enforcement import metrics as decision_metrics
 from governance.enforcement import policy, queries
 from governance.enforcement.models import Restriction
+from governance.enforcement.services.first_start import was_started
 from governance.ledger.models import Entry, OutboxEvent, TreeHead
 
 _migrated = False
@@ -74,7 +74,7 @@ def _policy() -> bool:
 
 
 def _first_start() -> bool:
-    return settings.DEMO == "0" or User.objects.filter(is_demo=True).exists()
+    return was_started()
 
 
 _PARTS = (

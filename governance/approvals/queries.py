@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import F, Q, QuerySet
+from typing import Any
+
+from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Lower
 
 from governance.accounts.models import User
-from governance.approvals.models import Conflict, Request, RequestStage
+from governance.approvals.models import Conflict, PolicyStage, Request, RequestStage
 from governance.approvals.states import RequestState, StageState
 
 
@@ -68,6 +70,39 @@ def inbox(user: User) -> QuerySet[Request]:
         .annotate(stage_name=F("stages__name"), due_at=F("stages__due_at"))
         .order_by("opened_at", "pk")
     )
+
+
+def waiting_by_stage(kind: str) -> list[dict[str, Any]]:
+    """Open requests of a kind by the stage they wait at: how many, when the oldest was asked, which is due first."""
+    found = (
+        RequestStage.objects.filter(state=StageState.OPEN, request__state=RequestState.OPEN, request__kind=kind)
+        .order_by("position", "name")
+        .values("position", "name")
+        .annotate(number=Count("id"), opened_at=Min("request__opened_at"), first_due=Min("due_at"))
+    )
+    return [dict(row) for row in found]
+
+
+def stages_of(kind: str) -> QuerySet[PolicyStage]:
+    """The stages that a new request of a kind passes, by the policy that holds now."""
+    return PolicyStage.objects.filter(policy__kind=kind, policy__active=True).order_by("position")
+
+
+def checks(user: User, request: Request) -> list[tuple[str, str, bool]]:
+    """What is looked at before an account may decide a request: what holds, in words, and whether it is in order."""
+    conflict = _conflicts_of(user).filter(request=request).first()
+    voted = request.votes.filter(approver=user).exists()
+    return [
+        ("Asked for by you", "Whoever asks does not decide.", False)
+        if request.requester_id == user.pk
+        else ("Not asked for by you", "", True),
+        (conflict.reason.rstrip("."), "Whoever wrote it or benefits from it does not decide.", False)
+        if conflict is not None
+        else ("Not about you, and not written by you", "", True),
+        ("Decided by you already", "Nobody decides twice in one request.", False)
+        if voted
+        else ("Not decided by you before", "", True),
+    ]
 
 
 def requests_about(subject: str) -> QuerySet[Request]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from governance.catalog.models import AIModel
 from governance.directives.models import Directive
 from governance.directives.states import DirectiveState
+from governance.enforcement import policy as policies
 from governance.enforcement.decision import Decision, evaluate, subject_and_policy
 from governance.enforcement.models import Restriction
 from governance.enforcement.policy import ModelCapability, Policy
@@ -105,6 +108,24 @@ def matrix() -> Matrix:
     )
 
 
+def model_capability(name: str) -> ModelCapability | None:
+    """A model capability by its name, *model/capability*."""
+    model, _, capability = name.partition("/")
+    return policies.load().model_capabilities.get((model, capability))
+
+
+def able(people: QuerySet[Person], name: str) -> QuerySet[Person]:
+    """Those of the population who may use a model capability, by the policy that holds now; nobody for an unknown one."""
+    policy = policies.load()
+    model, _, capability = name.partition("/")
+    item = policy.model_capabilities.get((model, capability))
+    if item is None:
+        return people.none()
+    wanted = Sql(f"SELECT p.id FROM {from_people(organisation=True, permissions=True)} WHERE {POPULATION} AND ")
+    wanted += permitted(policy, item)
+    return people.filter(pk__in=RawSQL(wanted.text, wanted.params))
+
+
 def _sorted_items(policy: Policy) -> list[ModelCapability]:
     return sorted(policy.model_capabilities.values(), key=lambda item: item.name)
 
@@ -129,6 +150,28 @@ def affected(people: QuerySet[Person]) -> QuerySet[Restriction]:
             waived_until=Subquery(waiver.values("ends_at")[:1]),
         )
     )
+
+
+def waiting_exceptions(person: Person, references: Sequence[str]) -> QuerySet[ExceptionRequest]:
+    """A person's exceptions that are not decided yet, from the directives named."""
+    return ExceptionRequest.objects.filter(
+        person=person, directive__reference__in=references, state=ExceptionState.OPEN
+    ).order_by("pk")
+
+
+def affected_counts(people: QuerySet[Person]) -> dict[str, int]:
+    """How many rows each saved view of a manager's affected people has, in one statement."""
+    return affected(people).aggregate(
+        everybody=Count("person"),
+        off=Count("person", filter=Q(waived_until=None)),
+        waived=Count("person", filter=Q(waived_until__isnull=False)),
+        asked=Count("person", filter=Q(exception_state=ExceptionState.OPEN)),
+    )
+
+
+def waived_until(person: Person) -> datetime | None:
+    """When the first of a person's running waivers ends."""
+    return running_waivers().filter(person=person).order_by("ends_at").values_list("ends_at", flat=True).first()
 
 
 def covered_people(directive: Directive) -> QuerySet[Person]:
@@ -167,6 +210,11 @@ def licences(directive: Directive) -> QuerySet[Any]:
     waivers = running_waivers().filter(licence=OuterRef("pk")).order_by().values("licence")
     drawing = waivers.annotate(n=Count("person", distinct=True))
     return directive.licences.annotate(drawn=Coalesce(Subquery(drawing.values("n")), 0))
+
+
+def open_questions(directive: Directive) -> QuerySet[Any]:
+    """What the authority was asked and has not answered, oldest first; documents stay unread."""
+    return directive.case_file.filter(kind="clarification", state="open").defer("content").order_by("at")
 
 
 def model_names(slugs: Sequence[str]) -> list[str]:

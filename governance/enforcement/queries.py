@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from governance.directives.states import DirectiveState
 from governance.enforcement import clock
 from governance.enforcement.models import Restriction, Run
 from governance.enforcement.states import UNFINISHED, ChunkState
+from governance.ledger.models import Entry
 
 
 def directives_with_restrictions() -> QuerySet[Directive]:
@@ -93,3 +95,12 @@ def run_summary(run: Run | None) -> dict[str, Any] | None:
         "restrictions": restriction_count(run.directive_id),
         "seconds": shown.seconds,
     }
+
+
+def looks_at(person_id: str, most: int = 5) -> list[dict[str, Any]]:
+    """Who looked at a person's sensitive values, when and what for, newest first: for that person."""
+    entries = Entry.objects.filter(subject=f"person:{person_id}", action="person.revealed").order_by("-id")[:most]
+    return [
+        {"actor": entry.actor, "at": entry.at, "purpose": json.loads(entry.record)["data"]["purpose"]}
+        for entry in entries
+    ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from governance.directives.models import DirectiveVersion
 from governance.enforcement import candidates
 from governance.enforcement import policy as policies
 from governance.enforcement.candidates import Question
@@ -43,11 +44,12 @@ class Remark:
 
 
 def example(caption: str, person: Mapping[str, Any]) -> Example:
-    named = [(ATTRIBUTES[name].label, _value(name, person[name])) for name in SLOTS if name in person]
+    named = [(ATTRIBUTES[name].label, value_in_words(name, person[name])) for name in SLOTS if name in person]
     return Example(caption, tuple((label[:1].upper() + label[1:], value) for label, value in named))
 
 
-def _value(name: str, value: Any) -> str:
+def value_in_words(name: str, value: Any) -> str:
+    """An attribute's value for a page."""
     if value is None:
         return "not on record"
     kind = ATTRIBUTES[name].type
@@ -78,6 +80,17 @@ def about(question: Question) -> list[Remark]:
         for other in policy.directives
         if other.directive_id != rule.directive_id and (remark := _beside(rule, other)) is not None
     ]
+    return found
+
+
+def of_version(version: DirectiveVersion) -> list[Remark]:
+    """What is proved of a version on its own page: its rule, and how it stands to the version before it."""
+    rule = candidates.candidate(candidates.of_version(version)).rule
+    found = _of_rule(rule)
+    before = version.directive.versions.filter(number__lt=version.number).order_by("-number").first()
+    if before is not None:
+        old = candidates.candidate(candidates.of_version(before)).rule
+        found.append(against_former(rule, old, name=f"version {before.number}"))
     return found
 
 

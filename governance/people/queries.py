@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
 
@@ -32,3 +32,14 @@ def reports_of(person_id: str) -> QuerySet[Person]:
 
 def is_manager(person: Person) -> bool:
     return Person.objects.filter(manager_id=person.pk).exists()
+
+
+def named(text: str, most: int = 10) -> list[Person]:
+    """The person of that id or e-mail address; else those whose name has every word, a few of them."""
+    exact = Person.objects.filter(Q(pk=text) | Q(email__iexact=text)).first()
+    if exact is not None:
+        return [exact]
+    found = Person.objects.all()
+    for word in text.split():
+        found = found.filter(Q(given_name__icontains=word) | Q(family_name__icontains=word))
+    return list(found.order_by("family_name", "pk")[:most])

@@ -27,19 +27,20 @@ def trace(rule: Rule, states: Sequence[Sequence[Any]], *, any_state: bool = True
 
     With several states (a held change) a directive counts where any is true, an audience (``any_state=False``) where all
     are; the state that settles it is traced. ``decided``: the node's leaves stand in a reason; ``reasons``, at the
-    root, lists them by the numbers of leaves in reading order.
+    root, lists them by the numbers of leaves in reading order, and ``state`` says which state was traced.
     """
     evaluate = compile_closure(rule)
     truths = [evaluate(state) for state in states]
     settled = combine(truths, any_state=any_state)
-    node = _node(rule, states[truths.index(settled)])
+    which = truths.index(settled)
+    node = _node(rule, states[which])
     leaves = [found for _, found in flatten(node) if not found["children"]]
     for number, leaf in enumerate(leaves):
         leaf["number"] = number
     reasons = reasons_of(node)
     deciding = frozenset().union(*reasons) if reasons else frozenset()
     _mark(node, deciding)
-    node["reasons"] = [sorted(reason) for reason in reasons]
+    node["reasons"], node["state"] = [sorted(reason) for reason in reasons], which
     return node
 
 

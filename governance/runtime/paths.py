@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from governance.runtime.errors import Unusable
 
@@ -23,6 +25,22 @@ def data_dir(value: str | Path) -> Path:
     except OSError as error:
         raise Unusable(f"DATA_DIR {path} cannot be written: {error.strerror or error}.") from None
     return path
+
+
+_held: IO[str] | None = None
+
+
+def hold(directory: Path) -> None:
+    """Keep the data directory for this process alone, until it ends. Raises ``Unusable`` when another copy runs on it."""
+    global _held
+    file = (directory / "running").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Unusable(
+            f"Another copy runs on DATA_DIR {directory}. Stop it, or choose another with DATA_DIR=…."
+        ) from None
+    _held = file  # the lock goes when the file is closed
 
 
 def socket_path(directory: Path, name: str) -> Path:

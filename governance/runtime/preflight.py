@@ -18,6 +18,7 @@ def check() -> None:
         raise Unusable(f"Python {sys.version.split()[0]} is too old; 3.11 or newer is needed.")
     paths.data_dir(os.environ.get("DATA_DIR", "var"))
     port_is_free(port())
+    workers()
     url = secrets.from_environment("DATABASE_URL")
     if url:
         database.check(url)
@@ -27,6 +28,14 @@ def port() -> int:
     value = os.environ.get("PORT", "8000")
     if not value.isdecimal() or len(value) > 5 or not 0 < int(value) < 65536:
         raise Unusable(f"PORT {value} is not a port number.")
+    return int(value)
+
+
+def workers() -> int:
+    """The number of web server processes."""
+    value = os.environ.get("WEB_CONCURRENCY", "2")
+    if not value.isdecimal() or not 0 < int(value) < 1000:
+        raise Unusable(f"WEB_CONCURRENCY {value} is not a number of processes.")
     return int(value)
 
 

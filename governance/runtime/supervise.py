@@ -29,6 +29,7 @@ def main() -> int:
     try:
         preflight.check()
         data = paths.data_dir(os.environ.get("DATA_DIR", ROOT / "var"))
+        paths.hold(data)
         environment = _environment(data)
         password = _prepare(environment)
     except Unusable as problem:
@@ -67,10 +68,9 @@ def _manage(environment: dict[str, str], *arguments: str) -> str:
 
 
 def _prepare(environment: dict[str, str]) -> str | None:
-    """Migrate and load what the first start loads; returns the demo password to show, if there is one."""
+    """Migrate and load what the first start loads; returns the demo password if the accounts were made now."""
     _manage(environment, "migrate", "--verbosity", "0")
-    generated = _manage(environment, "first_start")
-    return generated or secrets.from_environment("DEMO_PASSWORD") or None
+    return _manage(environment, "first_start") or None
 
 
 def _commands(environment: dict[str, str], data: Path) -> dict[str, list[str]]:
@@ -79,7 +79,7 @@ def _commands(environment: dict[str, str], data: Path) -> dict[str, list[str]]:
     commands = {
         "web": [
             str(bin_dir / "granian"), "--interface", "wsgi", "--host", "0.0.0.0", "--port", environment["PORT"],
-            "--workers", os.environ.get("WEB_CONCURRENCY", "2"), "--blocking-threads", "4", "--backpressure", "64",
+            "--workers", str(preflight.workers()), "--blocking-threads", "4", "--backpressure", "64",
             "--respawn-failed-workers", "--no-access-log", "--log-level", "warning", "governance.wsgi:application",
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from governance.accounts.models import User
@@ -13,6 +13,7 @@ from governance.catalog.models import ModelCapability
 from governance.people import queries as people
 from governance.people.models import Person
 from governance.waivers.models import ExceptionRequest, Licence, Waiver
+from governance.waivers.states import ExceptionState
 
 
 def may_file_for(user: User, person: Person) -> bool:
@@ -42,6 +43,18 @@ def people_drawing(licence: Licence, starts: datetime, ends: datetime, *, other_
         .values("person_id")
         .distinct()
         .count()
+    )
+
+
+def decided_before(request: ExceptionRequest) -> dict[str, int]:
+    """How many other exceptions from the same directive were approved and rejected."""
+    return (
+        ExceptionRequest.objects.filter(directive=request.directive_id)
+        .exclude(pk=request.pk)
+        .aggregate(
+            approved=Count("id", filter=Q(state=ExceptionState.APPROVED)),
+            rejected=Count("id", filter=Q(state=ExceptionState.REJECTED)),
+        )
     )
 
 

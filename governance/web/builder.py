@@ -37,6 +37,7 @@ class Row:
     attr: str = "person.citizenships"
     op: str = "includes_any"
     value: str = ""
+    count: Any = None  # how many people it is true of, once counted
 
     @property
     def attribute(self) -> Attribute:
@@ -258,6 +259,14 @@ def _leaf(row: Row) -> Any:
     if row.op in LIST_OPERATORS:
         return leaf | {"value": values}
     return leaf | {"value": values[0] if len(values) == 1 else row.value}
+
+
+def read_value(attribute: Attribute, text: str) -> Any:
+    """One value of an attribute as typed; a list is separated by commas, and ``none`` is an empty one."""
+    words = [word.strip() for word in text.replace(";", ",").split(",") if word.strip()]
+    if attribute.type is Type.COUNTRIES:
+        return [] if words == ["none"] else words
+    return _typed(attribute, text)
 
 
 def _typed(attribute: Attribute, word: str) -> Any:

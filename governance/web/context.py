@@ -15,8 +15,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return {}
     from governance.web import navigation
 
+    rights = user.rights()
     return {
         "nav": SimpleLazyObject(lambda: navigation.build(request)),
         "live_run": SimpleLazyObject(lambda: navigation.live_run(user)),
-        "rights": user.rights(),
+        "rights": rights,
+        "exact": "view_covered" in rights,  # whether small counts are shown as they are
     }

@@ -13,11 +13,12 @@ from governance import values
 from governance.directives.content import DirectiveStatement, Reader, VersionStatement
 from governance.directives.files import REFERENCE
 from governance.directives.models import Directive, DirectiveKind
-from governance.web.builder import Builder
+from governance.rules.attributes import ATTRIBUTES
+from governance.web.builder import Builder, read_value
 
 
-def version_source(post: QueryDict) -> dict[str, Any]:
-    """The form's version as a mapping, as a file would state it."""
+def version_source(post: QueryDict, builder: Builder | None = None) -> dict[str, Any]:
+    """The form's version as a mapping, as a file would state it; ``builder``: its rule after a button was pressed."""
     unknown: dict[str, Any] = {"then": post.get("unknown", "deny")}
     if unknown["then"] == "verify":
         hours = post.get("hours", "")
@@ -28,7 +29,7 @@ def version_source(post: QueryDict) -> dict[str, Any]:
         chosen = post.getlist(f"cap-{slug}")
         scope.append({"model": slug, "capabilities": "all" if post.get(f"caps-{slug}", "all") == "all" else chosen})
     return {
-        "rule": Builder.from_post(post).rule(),
+        "rule": (builder or Builder.from_post(post)).rule(),
         "scope": scope,
         "include_derived": post.get("include_derived") == "on",
         "on_unknown": unknown,
@@ -64,10 +65,10 @@ def read_title(post: QueryDict) -> str | None:
     return title or None
 
 
-def read_version(post: QueryDict) -> VersionStatement:
+def read_version(post: QueryDict, builder: Builder | None = None) -> VersionStatement:
     """The version the form states. Raises ``Invalid`` with every error's path."""
     reader = Reader.of_catalog()
-    statement = reader.version(version_source(post), "")
+    statement = reader.version(version_source(post, builder), "")
     reader.errors = [(path.lstrip("."), message) for path, message in reader.errors]
     reader.finish("The version")
     return statement
@@ -102,3 +103,13 @@ def read_directive(post: QueryDict) -> DirectiveStatement:
     reader.errors = [(path.lstrip("."), message) for path, message in reader.errors]
     reader.finish("The directive")
     return statement
+
+
+def read_facts(post: QueryDict) -> dict[str, Any]:
+    """The facts of a test person: a field for each attribute, blank where it is unknown, ``none`` for an empty list."""
+    facts: dict[str, Any] = {}
+    for name, attribute in ATTRIBUTES.items():
+        text = post.get(f"fact-{name}", "").strip()
+        if text:
+            facts[name] = read_value(attribute, text)
+    return facts

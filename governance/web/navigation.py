@@ -38,6 +38,7 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("", "runs", "activity", "Runs", "view_directives"),
     ("Look up", "matrix", "grid-3x3", "Who can use what", "view_directives"),
     ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
+    ("Look up", "gateways", "badge-check", "Gateways", "view_directives"),
     ("Look up", "history", "landmark", "Legal history", "view_ledger"),
 )
 

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from governance.web.views import account, approvals, compose, directives, exceptions, lookup, overview, people, runs
+from governance.web.views import (
+    account,
+    approvals,
+    compose,
+    directives,
+    exceptions,
+    gateways,
+    lookup,
+    overview,
+    people,
+    runs,
+    test_people,
+)
 
 urlpatterns = [
     path("", overview.home, name="home"),
@@ -23,7 +35,12 @@ urlpatterns = [
     path("directives/<str:reference>/versions/<int:number>", directives.version, name="directive-version"),
     path("directives/<str:reference>/edit", compose.edit, name="directive-edit"),
     path("directives/<str:reference>/preview", compose.preview, name="directive-preview"),
+    path("directives/<str:reference>/test-people", test_people.save, name="test-person-save"),
+    path(
+        "directives/<str:reference>/test-people/<int:person_id>/remove", test_people.remove, name="test-person-remove"
+    ),
     path("directives/<str:reference>/act", directives.act, name="directive-act"),
+    path("gateways", gateways.listing, name="gateways"),
     path("runs/", runs.listing, name="runs"),
     path("runs/<int:run_id>/", runs.detail, name="run"),
     path("runs/<int:run_id>/live", runs.live, name="run-live"),

@@ -81,13 +81,18 @@ def test_sigterm_stops_all_of_it_and_starting_again_keeps_the_data(tmp_path: Pat
     assert len(everything) > 6
     assert (data / "secret-key").stat().st_mode & 0o777 == 0o600
     assert first.manage("create_token", "gateway", "--scope", "decide").returncode == 0
+    beside = Product(data)
+    assert beside.process.wait(timeout=60) == 1
+    assert "Another copy runs on DATA_DIR" in beside.output()
     first.stop()
     _, alive = psutil.wait_procs(everything, timeout=20)
     assert not alive, [process.cmdline() for process in alive]
 
-    second = Product(data)
+    second = Product(data, DEMO_PASSWORD="another one")
     try:
         second.wait_until_ready()
+        second.wait_until_it_says("Their password was printed at the first start.")
+        assert "another one" not in second.output(), "the accounts keep their first password"
         again = second.manage("create_token", "gateway", "--scope", "decide")
         assert again.returncode == 1
         assert "is taken" in again.stderr

@@ -45,11 +45,13 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "approvals": ("/approvals/", frozenset(["idris", "peter", "maren"])),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
+    "gateways": ("/gateways", DIRECTIVES),
     "history": ("/history", COVERED),
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
     "approval-vote",
+    "test-person-save", "test-person-remove",
 }  # fmt: skip
 OPEN = {"sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {"directive-edit", "case-document", "exception", "approval"}

@@ -35,7 +35,20 @@ def links(html: str) -> list[str]:
 @pytest.mark.parametrize(
     ("account", "offered"),
     [
-        ("maren", ["/", "/directives/", "/exceptions/", "/runs/", "/approvals/", "/matrix", "/affected", "/my-access"]),
+        (
+            "maren",
+            [
+                "/",
+                "/directives/",
+                "/exceptions/",
+                "/runs/",
+                "/approvals/",
+                "/matrix",
+                "/gateways",
+                "/affected",
+                "/my-access",
+            ],
+        ),
         ("teo", ["/people/", "/my-access"]),
         ("hana", ["/affected", "/exceptions/", "/my-access"]),
         ("wei", ["/my-access"]),

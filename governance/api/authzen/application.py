@@ -56,11 +56,16 @@ class DecisionApi:
         headers += [
             ("Content-Type", kind),
             ("Content-Length", str(len(body))),
-            ("Cache-Control", "max-age=60" if status == 200 and environ["REQUEST_METHOD"] == "GET" else "no-store"),
+            ("Cache-Control", self._caching(environ, status)),
             ("X-Request-ID", request.request_id),
         ]
         start_response(_REASONS[status], headers)
         return (body,)
+
+    def _caching(self, environ: dict[str, Any], status: int) -> str:
+        """Only what is the same for everybody may be kept: the metadata, unless they speak of the host that was asked."""
+        fixed = environ["REQUEST_METHOD"] == "GET" and status == 200 and bool(self.services.public_url)
+        return "max-age=60" if fixed else "no-store"
 
     def _handle(self, request: Request) -> dict[str, Any]:
         path, method = request.environ.get("PATH_INFO", ""), request.environ["REQUEST_METHOD"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -17,25 +18,49 @@ from governance.enforcement.services.catalog import import_catalog
 from governance.enforcement.services.loading import load_directives
 from governance.enforcement.services.people import import_people
 from governance.errors import Refused
+from governance.ledger import services as ledger
+from governance.ledger.models import Entry
 from governance.people.models import Person
 
 SCENARIO = Path(__file__).resolve().parents[2] / "data"
 
 
-@transaction.atomic
-def first_start(*, mode: str, password: str) -> str | None:
-    """Create what ``mode`` (``1``, ``accounts`` or ``0``) asks for and is missing.
+SUBJECT = "system:first-start"
 
-    Returns the demo accounts' password if it was generated now: the only moment it can be read.
+
+@dataclass(frozen=True)
+class FirstStart:
+    """Whether this was the first start, and the demo accounts' password where there are such accounts: the only moment it can
+    be read.
     """
-    actor = Actor.machine("system:first-start")
-    if mode == "0" or User.objects.filter(is_demo=True).exists():
-        return None
+
+    done: bool
+    password: str | None = None
+
+
+def was_started() -> bool:
+    """Whether the first start has happened. It is in the record, so that it never happens again, whatever ``DEMO`` says later."""
+    return Entry.objects.filter(subject=SUBJECT).exists()
+
+
+@transaction.atomic
+def first_start(*, mode: str, password: str) -> FirstStart:
+    """Create what ``mode`` (``1``, ``accounts`` or ``0``) asks for, in a system that was never started before.
+
+    A system with accounts or people of its own gets nothing: demo accounts need no password on the command line.
+    """
+    actor = Actor.machine(SUBJECT)
+    if was_started():
+        return FirstStart(done=False)
+    fresh = not (User.objects.exists() or Person.objects.exists() or Directive.objects.exists())
+    ledger.append(action="system.first_start", actor=actor.name, subject=SUBJECT, data={"mode": mode, "fresh": fresh})
+    if mode == "0" or not fresh:
+        return FirstStart(done=True)
     chosen = password or secrets.token_urlsafe(9)
     accounts.ensure_demo_accounts(actor=actor, password=chosen)
-    if mode == "1" and not Person.objects.exists() and not Directive.objects.exists():
+    if mode == "1":
         _load_scenario(actor)
-    return None if password else chosen
+    return FirstStart(done=True, password=chosen)
 
 
 def _load_scenario(actor: Actor) -> None:

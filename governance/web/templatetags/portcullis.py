@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from governance.rules.countries import COUNTRIES
+from governance.web import figures, telling
 
 register = template.Library()
 
@@ -109,18 +110,94 @@ _KINDS = {
 }  # fmt: skip
 
 
-@register.filter
-def kinds(counts: dict[str, int] | None) -> str:
+@register.simple_tag
+def kinds(counts: dict[str, int] | None, *, exact: bool) -> str:
     """Counts by kind of person in words: *11 employees, 2 contractors*."""
-    found = sorted((counts or {}).items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{number(count)} {plural(count, _KINDS[kind])}" for kind, count in found if count)
+    told: list[str] = []
+    hidden: dict[str, list[str]] = {}
+    for bar in figures.breakdown(counts, exact=exact):
+        if bar.width is not None:
+            told.append(f"{bar.text} {kind(bar.name, bar.count)}")
+        else:
+            hidden.setdefault(bar.text, []).append(kind(bar.name))  # always of several: one would tell the count
+    told += [f"{text} each of {', '.join(names)}" for text, names in sorted(hidden.items())]
+    return "; ".join(told) if hidden else ", ".join(told)
 
 
 @register.filter
-def act(action: str) -> str:
-    """What an entry tells of, in words: *run.chunk_done* is *Run: chunk done*."""
-    subject, _, what = action.partition(".")
-    return f"{subject.capitalize()}: {what.replace('_', ' ')}"
+def kind(name: str, count: int = 2) -> str:
+    """A kind of person in a word, of several unless it is one."""
+    return plural(count, _KINDS.get(name, f"{name},{name}"))
+
+
+@register.simple_tag
+def breakdown(counts: dict[str, int] | None, *, exact: bool) -> list[figures.Bar]:
+    return figures.breakdown(counts, exact=exact)
+
+
+@register.simple_tag
+def plan(preview: dict[str, Any], *, exact: bool) -> figures.Plan:
+    return figures.plan(preview, exact=exact)
+
+
+@register.filter
+def told(entry: Any) -> str:
+    """What a ledger entry tells of, in a sentence."""
+    return telling.sentence(entry.action, entry.record)
+
+
+@register.filter
+def told_icon(entry: Any) -> str:
+    return telling.icon(entry.action)
+
+
+@register.filter
+def told_tone(entry: Any) -> str:
+    return telling.tone(entry.action)
+
+
+@register.filter
+def clause(sentence: str) -> str:
+    """A sentence as the end of another: small at the beginning, and without its full stop."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """What somebody typed, as a sentence: capital at the beginning, one full stop at the end."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?" else ".")
+
+
+@register.filter
+def left(moment: datetime | None) -> str:
+    """How long there is until a time: *3 h 12 min left*, or *12 min late*."""
+    if moment is None:
+        return ""
+    seconds = (moment - timezone.now()).total_seconds()
+    return f"{span(abs(seconds))} {'left' if seconds >= 0 else 'late'}"
+
+
+@register.filter
+def is_past(moment: datetime | None) -> bool:
+    return moment is not None and moment < timezone.now()
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units."""
+    minutes = int(seconds // 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{minutes} min"
+
+
+@register.filter
+def clock_at(moment: datetime) -> str:
+    """The clock alone, for the marks of a chart."""
+    return clock(local(moment))
 
 
 @register.filter
@@ -134,6 +211,23 @@ def plural(count: Any, forms: str) -> str:
 def few(value: int, *, exact: bool) -> str:
     """A count in a breakdown; small ones stay vague for roles without the permission."""
     return number(value) if exact or value == 0 or value >= _SMALL else f"fewer than {_SMALL}"
+
+
+@register.filter
+def since_at(moment: datetime) -> str:
+    here = local(moment)
+    return f"Since {here:%a %-d %B}, {clock(here)} {_zone(here)}"
+
+
+@register.filter
+def field_name(field: str) -> str:
+    """A field's name as the form shows it: *legal_basis* is *Legal basis*."""
+    return field.replace("_", " ").capitalize()
+
+
+@register.filter
+def version_fixed(version: int) -> str:
+    return f"Version {version}, cannot be changed"
 
 
 @register.filter

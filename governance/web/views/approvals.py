@@ -11,16 +11,20 @@ from django.views.decorators.http import require_POST
 
 from governance.approvals import queries
 from governance.approvals.models import Request
+from governance.approvals.states import StageState
 from governance.directives.models import Directive
 from governance.directives.states import VersionState
-from governance.enforcement import candidates, previews
+from governance.enforcement import candidates, previews, remarks
 from governance.enforcement.services import lifecycle
 from governance.errors import NotFound, PermissionRefused
+from governance.rules import english, language
+from governance.waivers import queries as exceptions
 from governance.waivers import services as waivers
 from governance.waivers.models import ExceptionRequest
 from governance.web.http import Visit
 from governance.web.listing import Listing, equals
 from governance.web.navigation import APPROVERS
+from governance.web.views.exceptions import mitigation_words
 
 LIST = Listing(sorts={"opened": "opened_at", "kind": "kind"}, default="opened", filters={"kind": equals("kind")})
 
@@ -49,17 +53,34 @@ def _find(request: Visit, request_id: int) -> Request:
 
 def detail(request: Visit, request_id: int) -> HttpResponse:
     asked = _find(request, request_id)
-    context: dict[str, Any] = {"asked": asked, "why_not": queries.why_not(request.user, asked)}
+    approver = bool(request.user.roles() & APPROVERS)
+    stages = list(asked.stages.all())
+    current = next((stage for stage in stages if stage.state == StageState.OPEN), None)
+    queue = list(queries.inbox(request.user)[:8]) if approver else []
+    context: dict[str, Any] = {
+        "asked": asked,
+        "why_not": queries.why_not(request.user, asked),
+        "approver": approver,
+        "queue": queue if any(other.pk != asked.pk for other in queue) else [],
+        "checks": queries.checks(request.user, asked),
+        "waits_for": [str(user) for user in queries.eligible(current)[:4]] if current else [],
+        "following": next((stage.name for stage in stages if stage.state == StageState.WAITING), ""),
+    }
     context |= _exception(asked) if asked.kind == "exception" else _directive(asked)
     return render(request, "approvals/detail.html", context)
 
 
 def _exception(asked: Request) -> dict[str, Any]:
-    found = ExceptionRequest.objects.select_related("person", "directive", "licence", "filer").get(
+    found = ExceptionRequest.objects.select_related("person", "directive", "licence", "filer", "version").get(
         pk=asked.subject.partition(":")[2]
     )
     items = found.model_capabilities.select_related("model", "capability").order_by("model__name", "capability__name")
-    return {"exception": found, "items": items}
+    return {
+        "exception": found,
+        "items": items,
+        "mitigation": mitigation_words(found.mitigation),
+        "similar": exceptions.decided_before(found),
+    }
 
 
 def _directive(asked: Request) -> dict[str, Any]:
@@ -72,10 +93,18 @@ def _directive(asked: Request) -> dict[str, Any]:
         question = candidates.of_version(version)
         opening = asked.kind.startswith("directive.activation")
         stored = getattr(version, "stored_preview", None) if opening else None
-        figures = (
-            stored.figures if stored else previews.as_json(question, previews.preview_of(question, fingerprint=False))
-        )
-        context |= {"preview": figures, "sentence": figures["rule_text"], "stored": stored}
+        # What ends a directive does to people what a version would that covers nobody.
+        ending = asked.kind in ("directive.suspension", "directive.rescission")
+        effect = candidates.with_rule(version, False) if ending else question
+        figures = stored.figures if stored else previews.as_json(effect, previews.preview_of(effect, fingerprint=False))
+        context |= {
+            "preview": figures,
+            "second_baseline": previews.second_baseline(question) if opening else None,
+            "remarks": remarks.of_version(version) if opening else [],
+            "sentence": english.sentence(language.parse(version.rule_as_fixed)),
+            "stored": stored,
+            "scope": list(version.scope.select_related("model", "capability")),
+        }
     return context
 
 

@@ -11,27 +11,28 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from governance.catalog.models import AIModel
-from governance.directives import services
+from governance.directives import profiles, services
 from governance.directives.content import VersionStatement
 from governance.directives.models import (
     Directive,
     DirectiveKind,
     DirectiveVersion,
     Effect,
+    Expected,
     OnUnknown,
     Waivable,
     WaiverPolicy,
 )
 from governance.directives.states import DirectiveState
-from governance.enforcement import candidates, previews
+from governance.enforcement import candidates, counting, previews, remarks
 from governance.errors import Invalid, NotFound
-from governance.rules import english, language
+from governance.rules import english, language, templates
 from governance.rules.attributes import ATTRIBUTES
 from governance.rules.countries import COUNTRIES
 from governance.web import forms
 from governance.web.builder import GROUP_WORDS, Builder
 from governance.web.http import Visit
-from governance.web.templatetags.portcullis import local
+from governance.web.templatetags.portcullis import field_name, local
 
 ANCHORS = ["reference", "title", "legal_basis", "scope", "rule", "hours", "effective_at", "expires_at", "replaces"]
 
@@ -43,8 +44,7 @@ def new(request: Visit) -> HttpResponse:
         return render(request, "directives/compose.html", _context(None, _blank(), Builder.of(True)))
     builder = Builder.from_post(request.POST)
     if "do" in request.POST:
-        builder.act(request.POST["do"])
-        return _again(request, None, builder)
+        return _again(request, None, builder, _done(builder, request.POST))
     try:
         directive = services.create_directive(actor=request.actor, statement=forms.read_directive(request.POST))
     except Invalid as refusal:
@@ -59,13 +59,13 @@ def edit(request: Visit, reference: str) -> HttpResponse:
     version = _draft(reference)
     if request.method != "POST":
         statement = VersionStatement.of(version)
-        context = _context(version, statement, Builder.of(statement.rule))
-        context |= _impact(version, statement)
+        builder = Builder.of(statement.rule)
+        context = _context(version, statement, builder)
+        context |= _impact(version, statement, builder)
         return render(request, "directives/compose.html", context)
     builder = Builder.from_post(request.POST)
     if "do" in request.POST:
-        builder.act(request.POST["do"])
-        return _again(request, version, builder)
+        return _again(request, version, builder, _done(builder, request.POST))
     try:
         services.edit_draft(
             actor=request.actor,
@@ -83,13 +83,22 @@ def edit(request: Visit, reference: str) -> HttpResponse:
 @require_POST
 def preview(request: Visit, reference: str) -> HttpResponse:
     """The plan beside the form, for what is typed now; stores nothing."""
-    request.actor.require("view_directives")
-    version = _draft(reference)
+    request.actor.require("draft_directives")
+    version, builder = _draft(reference), Builder.from_post(request.POST)
     try:
-        context = _impact(version, forms.read_version(request.POST))
+        context = _impact(version, forms.read_version(request.POST), builder)
     except Invalid as refusal:
         context = {"version": version, "impact_errors": refusal.errors}
-    return render(request, "directives/_impact.html", context)
+    return render(request, "directives/_impact.html", context | {"live": True})
+
+
+def _done(builder: Builder, post: QueryDict) -> Invalid | None:
+    """Carry out a button of the builder; what it refuses is shown with the form as it was."""
+    try:
+        builder.act(post.get("do", ""), typed=post.get("json", ""))
+    except Invalid as refusal:
+        return refusal
+    return None
 
 
 def _draft(reference: str) -> DirectiveVersion:
@@ -106,9 +115,11 @@ def _again(
     context = _context(version, None, builder, request.POST)
     if refusal is not None:
         context["errors"] = refusal.errors or [("", refusal.reason)]
+        context["wrong"] = {field: f"{field_name(field)} {words}" for field, words in refusal.errors}
     if version is not None:
         try:
-            context |= _impact(version, forms.read_version(request.POST))
+            typed = forms.read_version(request.POST, builder)
+            context |= _impact(version, typed, builder)
         except Invalid as unfinished:
             context["impact_errors"] = unfinished.errors
     if request.headers.get("HX-Target") == "builder":
@@ -116,14 +127,21 @@ def _again(
     return render(request, "directives/compose.html", context, status=422 if refusal else 200)
 
 
-def _impact(version: DirectiveVersion, statement: VersionStatement) -> dict[str, Any]:
+def _impact(version: DirectiveVersion, statement: VersionStatement, builder: Builder) -> dict[str, Any]:
+    """What is beside the form: the plan, what is proved of the rule, its test people, and counts for each row."""
     question = candidates.with_statement(version, statement)
     found = previews.preview_of(question, fingerprint=False)
+    expanded = candidates.content.expand(statement.rule)
+    for row, count in zip(builder.rows, counting.count_parts(builder.parts()), strict=True):
+        row.count = count
     return {
         "version": version,
         "preview": previews.as_json(question, found),
-        "sentence": english.sentence(language.parse(candidates.content.expand(statement.rule))),
-        "unchanged": found.population - found.lose_access - found.keep_by_waiver - found.to_verify,
+        "second_baseline": previews.second_baseline(question),
+        "remarks": remarks.about(question),
+        "trials": profiles.run(version.directive, expanded),
+        "sentence": english.sentence(language.parse(expanded)),
+        "counted": builder.rows,
     }
 
 
@@ -145,6 +163,9 @@ def _context(
         "builder": builder,
         "models": _models(values),
         "attributes": list(ATTRIBUTES.values()),
+        "templates": templates.TEMPLATES,
+        "test_people": list(version.directive.test_people.all()) if version else [],
+        "outcomes": Expected.choices,
         "group_words": GROUP_WORDS.items(),
         "countries": sorted(COUNTRIES.items(), key=lambda pair: pair[1]),
         "effects": Effect.choices,

@@ -11,18 +11,20 @@ from django.views.decorators.http import require_POST
 
 from governance.approvals import queries as approvals
 from governance.approvals.states import RequestState
-from governance.directives import services
+from governance.directives import profiles, services
 from governance.directives.models import Directive, DirectiveVersion
 from governance.directives.states import DirectiveState
-from governance.enforcement import candidates, overview, previews
+from governance.enforcement import candidates, overview, previews, remarks
 from governance.enforcement import queries as enforcement
 from governance.enforcement.services import lifecycle, looks
 from governance.errors import Invalid, NotFound
 from governance.ledger import queries as ledger
+from governance.people.models import PersonKind
 from governance.rules import english, language
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
 from governance.web.stepper import steps
+from governance.web.views.lookup import ENTRY_VIEWS
 
 LIST = Listing(
     sorts={"reference": "reference", "received": "received_at", "title": "title", "state": "state"},
@@ -83,6 +85,7 @@ def summary(request: Visit, reference: str) -> HttpResponse:
         "scope": list(shown.scope.select_related("model", "capability")),
         "stored": getattr(shown, "stored_preview", None),
         "licences": overview.licences(context["directive"]),
+        "questions": overview.open_questions(context["directive"]) if request.actor.has("view_case_file") else [],
         "can_draft": context["state"] in ("active", "suspended", "approved") and context["pending"] is None,
     }
     return render(request, "directives/summary.html", context)
@@ -97,6 +100,9 @@ def version(request: Visit, reference: str, number: int) -> HttpResponse:
     context |= {
         "chosen": chosen,
         "preview": preview,
+        "second_baseline": previews.second_baseline(question),
+        "remarks": remarks.of_version(chosen),
+        "trials": profiles.run(chosen.directive, candidates.content.expand(chosen.rule_as_fixed)),
         "sentence": preview["rule_text"],
         "scope": list(chosen.scope.select_related("model", "capability")),
     }
@@ -109,6 +115,7 @@ def people(request: Visit, reference: str) -> HttpResponse:
     context = _head(request, reference, "people")
     looks.record_look(actor=request.actor, what="covered people", subject=context["directive"].subject)
     context["page"] = PEOPLE.page(request, overview.covered_people(context["directive"]))
+    context["kinds"] = PersonKind.choices
     return render(request, "directives/people.html", context)
 
 
@@ -161,6 +168,7 @@ def history(request: Visit, reference: str) -> HttpResponse:
     request.actor.require("view_ledger")
     context = _head(request, reference, "history")
     context["page"] = HISTORY.page(request, ledger.timeline(context["directive"].subject))
+    context["entry_views"] = ENTRY_VIEWS[:-1]
     return render(request, "directives/history.html", context)
 
 
@@ -175,6 +183,7 @@ def act(request: Visit, reference: str) -> HttpResponse:
 
 
 def _submit(request: Visit, reference: str, reason: str) -> str:
+    request.actor.require("activate_directives")  # before the figure is told
     _confirm_count(request, reference)
     asked = lifecycle.submit(actor=request.actor, reference=reference)
     return f"Submitted. It waits for: {', '.join(stage.name for stage in asked.stages.all())}."

@@ -30,6 +30,7 @@ LIST = Listing(
         "q": contains("person__given_name", "person__family_name"),
         "state": equals("state"),
         "directive": equals("directive__reference"),
+        "waived": lambda queryset, _: queryset.filter(waiver__in=overview.running_waivers()),
     },
 )
 MITIGATIONS = (
@@ -40,6 +41,11 @@ MITIGATIONS = (
     ("none", "None of these", "The reason says why none fits"),
 )
 DAYS = (7, 14, 30)
+
+
+def mitigation_words(value: str) -> str:
+    """A mitigation as the form names it; what another door named stays as it is."""
+    return {key: label for key, label, _ in MITIGATIONS}.get(value, value)
 
 
 def listing(request: Visit) -> HttpResponse:
@@ -70,6 +76,7 @@ def new(request: Visit) -> HttpResponse:
     chosen = request.POST.getlist("item")
     context["values"] = request.POST.dict() | {"items": chosen}
     try:
+        _refuse_unanswered(request, chosen)
         filed = file_exception(
             actor=request.actor,
             reference=directive.reference,
@@ -81,10 +88,37 @@ def new(request: Visit) -> HttpResponse:
             licence=request.POST.get("licence") or None,
         )
     except Invalid as refusal:
-        context["errors"] = refusal.errors or [("", refusal.reason)]
+        context["errors"] = [(field, _in_a_sentence(field, words)) for field, words in refusal.errors] or [
+            ("", refusal.reason)
+        ]
+        context["wrong"] = dict(context["errors"])
         return render(request, "exceptions/new.html", context, status=422)
     messages.success(request, f"Exception {filed.pk} is filed. You see here how it goes.")
     return redirect("exception", exception_id=filed.pk)
+
+
+_SENTENCES = {
+    "reason": "Say what stops without access: an answer",
+    "capabilities": "Choose which access: at least one",
+    "days": "The number of days",
+    "licence": "The licence does not fit:",
+}
+
+
+def _refuse_unanswered(request: Visit, chosen: list[str]) -> None:
+    """Everything that is missing at once, so that nobody mends one answer to be told of the next; the service judges the rest."""
+    missing = [("reason", "is required")] if not request.POST.get("reason", "").strip() else []
+    if not chosen:
+        missing.append(("capabilities", "is required"))
+    if not 1 <= _days(request) <= services.MAX_DAYS:
+        missing.append(("days", f"must be from 1 to {services.MAX_DAYS}"))
+    if missing:
+        raise Invalid("Some answers are missing.", missing)
+
+
+def _in_a_sentence(field: str, words: str) -> str:
+    """What is wrong with an answer, read without the field beside it."""
+    return f"{_SENTENCES[field]} {words}" if field in _SENTENCES else words
 
 
 def _days(request: Visit) -> int:
@@ -106,6 +140,9 @@ def _context(request: Visit, person: Person, directive: Directive) -> dict[str, 
         "licences": overview.licences(directive),
         "mitigations": MITIGATIONS,
         "durations": DAYS,
+        "max_days": services.MAX_DAYS,
+        "max_days_tier_4": services.MAX_DAYS_TIER_4,
+        "stages": approvals.stages_of("exception"),
         "anchors": ["reason", "days", "licence", "capabilities"],
         "values": {
             "items": [item.name for item in items if item.id in lost],
@@ -129,6 +166,7 @@ def detail(request: Visit, exception_id: int) -> HttpResponse:
             "model__name", "capability__name"
         ),
         "asked": asked,
+        "mitigation": mitigation_words(found.mitigation),
         "mine": found.filer_id == request.user.pk,
         "about_me": me is not None and me.pk == found.person_id,
         "waiver": getattr(found, "waiver", None),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from governance.approvals import queries as approvals
 from governance.directives.models import Directive
 from governance.enforcement import overview
-from governance.enforcement.answers import next_steps, summary
+from governance.enforcement import queries as enforcement
+from governance.enforcement.decision import Decision
 from governance.enforcement.services import looks
 from governance.errors import NotFound, PermissionRefused
 from governance.people import queries
 from governance.people.models import Organisation, Person, PersonKind, PersonStatus
 from governance.waivers.queries import exceptions_visible_to
+from governance.waivers.states import ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
@@ -26,6 +31,7 @@ LIST = Listing(
         "kind": equals("kind"),
         "status": equals("status"),
         "organisation": equals("organisation_id"),
+        "can": overview.able,
     },
 )
 AFFECTED = Listing(
@@ -34,15 +40,29 @@ AFFECTED = Listing(
     filters={
         "q": contains("person__given_name", "person__family_name", "person__email"),
         "directive": equals("directive__reference"),
+        "view": lambda queryset, name: queryset.filter(**VIEWS.get(name, {})),
     },
 )
+VIEWS: dict[str, dict[str, Any]] = {
+    "off": {"waived_until": None},
+    "asked": {"exception_state": ExceptionState.OPEN},
+    "waived": {"waived_until__isnull": False},
+}
 
 
 def listing(request: Visit) -> HttpResponse:
     request.actor.require("view_people")
+    can = None
+    if wanted := request.GET.get("can", ""):  # who can use something says who is not covered
+        request.actor.require("view_covered")
+        can = overview.model_capability(wanted)
+        if can is None:
+            raise NotFound("There is no such model capability.")
+        looks.record_look(actor=request.actor, what="people who can use it", subject=f"model_capability:{can.name}")
     page = LIST.page(request, Person.objects.select_related("organisation", "manager"))
     context = {
         "page": page,
+        "can": can,
         "kinds": PersonKind.choices,
         "statuses": PersonStatus.choices,
         "organisations": Organisation.objects.order_by("name").values_list("id", "name")[:200],
@@ -85,13 +105,42 @@ def affected(request: Visit) -> HttpResponse:
     me = queries.person_of(request.user)
     if me is None or not queries.is_manager(me):
         raise PermissionRefused("This page is for people who have reports.")
-    page = AFFECTED.page(request, overview.affected(queries.reports_of(me.pk)))
+    reports = queries.reports_of(me.pk)
+    page = AFFECTED.page(request, overview.affected(reports))
+    counts = overview.affected_counts(reports)
     context = {
+        "views": [
+            ("Everybody affected", "", counts["everybody"]),
+            ("Access off", "off", counts["off"]),
+            ("Exception asked for", "asked", counts["asked"]),
+            ("Waived", "waived", counts["waived"]),
+        ],
         "page": page,
         "frame": frame_of(request),
         "directives": Directive.objects.filter(state="active").order_by("reference"),
     }
     return render(request, "people/affected.html", context)
+
+
+def _by_model(decisions: list[Decision]) -> list[dict[str, str]]:
+    """One row for a model whose capabilities all stand alike, else one for each state with the capabilities in it."""
+    models: dict[str, dict[str, list[str]]] = {}
+    for decision in decisions:
+        if decision.model_capability is None:
+            continue
+        state = (
+            "waiver" if decision.code == "waiver"
+            else "on" if decision.permit
+            else "outside" if decision.code == "outside_audience"
+            else "off"
+        )  # fmt: skip
+        states = models.setdefault(decision.model_capability.model_name, {})
+        states.setdefault(state, []).append(decision.model_capability.capability_name)
+    return [
+        {"model": model, "state": state, "what": ", ".join(names).capitalize()}
+        for model, states in models.items()
+        for state, names in states.items()
+    ]
 
 
 def my_access(request: Visit) -> HttpResponse:
@@ -103,14 +152,22 @@ def my_access(request: Visit) -> HttpResponse:
         denied = [d for d in decisions if d.code in ("directive", "directive_unknown", "paused")]
         references = sorted({reference for decision in denied for reference in decision.directives})
         names = sorted({d.model_capability.model for d in denied if d.model_capability})
+        exceptions = list(exceptions_visible_to(request.user).filter(person=me).order_by("-id")[:5])
+        waived = [d for d in decisions if d.code == "waiver"]
+        orders = list(Directive.objects.filter(reference__in=references).order_by("reference"))
         context |= {
-            "decisions": [(decision, summary(decision)) for decision in decisions],
+            "rows": _by_model(decisions),
             "denied": denied,
+            "waived": waived,
+            "waived_until": overview.waived_until(me) if waived else None,
             "unknown": any(decision.code == "directive_unknown" for decision in denied),
-            "steps": sorted({step for decision in denied for step in next_steps(decision)}),
-            "orders": Directive.objects.filter(reference__in=references),
+            "orders": orders,
+            "since": min((order.activated_at for order in orders if order.activated_at), default=None),
             "models": overview.model_names(names),
-            "exceptions": exceptions_visible_to(request.user).filter(person=me)[:5],
+            "exceptions": exceptions,
+            "newest": exceptions[0] if exceptions else None,
+            "asked": approvals.requests_about(exceptions[0].subject).first() if exceptions else None,
             "manager": me.manager,
+            "looks": enforcement.looks_at(me.pk),
         }
     return render(request, "people/my_access.html", context)

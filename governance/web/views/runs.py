@@ -23,7 +23,8 @@ LIST = Listing(
     default="-id",
     filters={"state": equals("state"), "directive": equals("directive__reference")},
 )
-_CELLS = 24
+_CELLS = 48
+_DRAWN = 480
 
 
 def listing(request: Visit) -> HttpResponse:
@@ -37,14 +38,17 @@ def _context(request: Visit, run_id: int) -> dict[str, Any]:
     run = Run.objects.select_related("directive", "version").filter(pk=run_id).first()
     if run is None:
         raise NotFound(f"There is no run {run_id}.")
-    chunks = list(run.chunks.all()[:480])
+    chunks = list(run.chunks.all()[:_DRAWN])
     cells = [
         {"x": 2 + 20 * (n % _CELLS), "y": 2 + 20 * (n // _CELLS), "state": chunk.state, "number": chunk.number}
         for n, chunk in enumerate(chunks)
     ]
+    progress = queries.progress(run)
     return {
         "run": run,
-        "progress": queries.progress(run),
+        "progress": progress,
+        "waiting": progress.chunks - progress.done,
+        "shown": len(chunks),
         "restrictions": queries.restriction_count(run.directive_id),
         "cells": cells,
         "height": 20 * ((len(chunks) + _CELLS - 1) // _CELLS) + 4,

@@ -14,6 +14,6 @@ class Command(GovernanceCommand):
     help = "Load the demo accounts and the founding scenario, once; runs again without effect."
 
     def act(self, **options: Any) -> None:
-        password = first_start(mode=settings.DEMO, password=settings.DEMO_PASSWORD)
-        if password is not None:
-            self.stdout.write(password)
+        found = first_start(mode=settings.DEMO, password=settings.DEMO_PASSWORD)
+        if found.password is not None:
+            self.stdout.write(found.password)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from argparse import ArgumentParser
 from typing import Any
 
@@ -28,4 +29,5 @@ class Command(GovernanceCommand):
         if options["format"] == "json":
             self.print_json(found)
         else:
-            self.stdout.write("\n".join(["person_id", *found]))
+            rows = csv.writer(self.stdout, lineterminator="\n")
+            rows.writerows([["person_id"], *([person_id] for person_id in found)])

@@ -1,0 +1,110 @@
+"""Where decisions read from fails closed: slow, busy, gone or broken is *cannot decide* within its limit, never a wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from governance.accounts.services import create_token
+from governance.enforcement import policy as policies
+from governance.enforcement.sources import CannotDecide, PooledSource, from_django_settings
+from tests.wire import Wire, question, services
+
+pytestmark = pytest.mark.django_db
+LIMIT = 0.5
+
+
+@pytest.fixture
+def pooled(committed: None) -> Iterator[Callable[..., PooledSource]]:
+    made: list[PooledSource] = []
+
+    def make(size: int = 1, conninfo: str = "") -> PooledSource:
+        made.append(
+            PooledSource(
+                conninfo or from_django_settings(settings.DATABASES["default"]), size=size, limit=LIMIT, title="t"
+            )
+        )
+        return made[-1]
+
+    yield make
+    for source in made:
+        source.close()
+
+
+def refused(act: Callable[[], Any]) -> float:
+    """Seconds until it said that it cannot decide."""
+    began = time.monotonic()
+    with pytest.raises(CannotDecide):
+        act()
+    return time.monotonic() - began
+
+
+def test_a_statement_that_takes_too_long_is_cut_and_the_next_one_works(pooled: Any) -> None:
+    source = pooled()
+    assert refused(lambda: source.rows("SELECT pg_sleep(30)")) < LIMIT * 4
+    assert source.rows("SELECT 1") == [(1,)]
+
+
+def test_when_every_connection_is_busy_nobody_waits_longer_than_the_limit(pooled: Any) -> None:
+    source = pooled(size=1)
+    source.rows("SELECT 1")
+    busy = threading.Thread(target=lambda: source.rows(f"SELECT pg_sleep({LIMIT * 0.9})"))
+    waited: list[float] = []
+
+    def ask() -> None:
+        began = time.monotonic()
+        try:
+            source.rows("SELECT 1")
+        except CannotDecide:
+            pass
+        waited.append(time.monotonic() - began)
+
+    busy.start()
+    asking = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    for thread in (busy, *asking):
+        thread.join()
+    assert max(waited) < LIMIT * 4
+
+
+def test_a_server_that_is_not_there_is_cannot_decide(pooled: Any) -> None:
+    assert refused(lambda: pooled(conninfo="host=127.0.0.1 port=1 dbname=x user=x").rows("SELECT 1")) < LIMIT * 6
+
+
+def test_a_broken_statement_or_snapshot_is_cannot_decide_and_never_a_permit(
+    pooled: Any, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = pooled()
+    refused(lambda: source.rows("SELECT nothing_of_the_kind"))
+    token = create_token(actor=machine, name="gateway", scopes=["decide"])
+    wire = Wire(services(source), token)
+    assert wire.send("/access/v1/evaluation", question("p001")).json()["decision"] is True
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise ValueError("a rule in the database that nobody can read")
+
+    policies.forget()
+    monkeypatch.setattr(policies, "load", broken)
+    response = wire.send("/access/v1/evaluation", question("p001"))
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    assert "decision" not in response.json()
+    assert "nobody can read" not in response.content.decode()
+
+
+def test_the_clock_of_the_machine_decides_nothing(pooled: Any, machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dates are held against the database's clock: a gateway's node whose clock jumps a century decides the same."""
+    token = create_token(actor=machine, name="gateway", scopes=["decide"])
+    wire = Wire(services(pooled()), token)
+    before = wire.send("/access/v1/evaluation", question("p001")).json()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 100 * 365 * 86_400)
+    after = wire.send("/access/v1/evaluation", question("p001")).json()
+    assert (before["decision"], after["decision"]) == (True, True)
+    assert after["context"]["evaluated_at"][:10] == before["context"]["evaluated_at"][:10]

@@ -1,0 +1,155 @@
+"""Writing a rule: counts at each row, what is proved of it, test people that guard it, and the plan without a pause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from governance.directives.models import Directive, TestPerson
+from governance.enforcement.services import lifecycle
+from governance.errors import Invalid
+from governance.ledger.models import Entry
+from tests.conftest import REFERENCE
+
+pytestmark = pytest.mark.django_db
+EDIT = f"/directives/{REFERENCE}/edit"
+PREVIEW = f"/directives/{REFERENCE}/preview"
+RULE = {
+    "k0": "not", "d0": "0", "k1": "leaf", "d1": "1", "a1": "person.citizenships", "o1": "includes_any", "v1": "US",
+}  # fmt: skip
+FORM = {
+    "model": ["fable-5", "mythos-5"], "caps-fable-5": "all", "caps-mythos-5": "all", "include_derived": "on",
+    "unknown": "deny", "effect": "deny", "legal_basis": "Letter", **RULE,
+}  # fmt: skip
+
+
+def words(response: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+def test_each_row_says_of_how_many_people_it_is_true_in_one_question(sign_in: Callable[[str], Client]) -> None:
+    client = sign_in("lucia")
+    client.post(PREVIEW, FORM)
+    with CaptureQueriesContext(connection) as captured:
+        response = client.post(PREVIEW, FORM)
+    text = response.content.decode()
+    assert re.search(r'id="count-0" hx-swap-oob="true">True of 17 people, unknown of 4<', text)
+    assert re.search(r'id="count-1" hx-swap-oob="true">True of 15 people, unknown of 4<', text)
+    counting = [query for query in captured if "FILTER (WHERE" in query["sql"] and "GROUPING" not in query["sql"]]
+    assert len(counting) == 1
+
+
+def test_a_button_of_the_builder_works_without_a_script_and_can_be_undone(sign_in: Callable[[str], Client]) -> None:
+    client = sign_in("lucia")
+    page = client.post(EDIT, FORM | {"do": "template:outside-vetted"})
+    assert page.status_code == 200
+    assert "organisation vetting" in words(page)
+    past = re.search(r'name="past" value="([^"]*)"', page.content.decode())
+    assert past is not None
+    back = client.post(EDIT, FORM | {"do": "undo", "past": past[1].replace("&quot;", '"')})
+    assert "True of 17 people, unknown of 4" in words(back)
+
+
+def test_json_that_is_no_rule_is_refused_beside_what_was_typed(sign_in: Callable[[str], Client]) -> None:
+    page = sign_in("lucia").post(EDIT, FORM | {"do": "import", "json": "{not json"})
+    assert page.status_code == 422
+    assert "{not json" in page.content.decode()
+
+
+def test_a_branch_that_changes_nothing_is_named(sign_in: Callable[[str], Client]) -> None:
+    rows = {
+        "k0": "all", "d0": "0", **{f"{key[0]}{int(key[1]) + 1}": value for key, value in RULE.items()},
+        "d1": "1", "d2": "2", "k3": "leaf", "d3": "1", "a3": "person.status", "o3": "in", "v3": "active, on_leave, departed",
+    }  # fmt: skip
+    text = words(sign_in("lucia").post(PREVIEW, FORM | rows))
+    assert "This part changes nothing and can be left out" in text
+
+
+def test_a_narrower_version_is_proved_narrower_with_an_invented_person(
+    sign_in: Callable[[str], Client], in_force: Any
+) -> None:
+    client = sign_in("lucia")
+    client.post(f"/directives/{REFERENCE}/act", {"act": "new-version"})
+    narrower = FORM | {"k0": "not", "v1": "US, GB"}
+    text = words(client.post(PREVIEW, narrower))
+    assert "Strictly narrower than the version in force: nobody is added." in text
+    assert "United Kingdom" in text
+    client.post(EDIT, narrower)
+    page = words(client.get(f"/directives/{REFERENCE}/versions/2"))
+    assert "Strictly narrower than version 1: nobody is added." in page
+
+
+def save(client: Client, name: str, expected: str, **facts: str) -> Any:
+    return client.post(
+        f"/directives/{REFERENCE}/test-people",
+        {"name": name, "expected": expected} | {f"fact-person.{key}": value for key, value in facts.items()},
+    )
+
+
+def test_test_people_run_on_every_version_and_block_one_that_gets_somebody_wrong(
+    sign_in: Callable[[str], Client], act_as: Any
+) -> None:
+    client = sign_in("lucia")
+    assert save(client, "citizen", "not_covered", citizenships="US, JP").status_code == 302
+    assert save(client, "stateless", "covered", citizenships="none").status_code == 302
+    assert save(client, "not asked", "unknown").status_code == 302
+    assert save(client, "green card", "not_covered", citizenships="JP", permanent_residences="US").status_code == 302
+    page = words(client.get(EDIT))
+    assert "Covered, and should be not covered" in page
+    with pytest.raises(Invalid, match="green card: is covered, and should be not covered"):
+        lifecycle.submit(actor=act_as("lucia"), reference=REFERENCE)
+    assert Directive.objects.get(reference=REFERENCE).state == "draft"
+    wrong = TestPerson.objects.get(name="green card")
+    assert client.post(f"/directives/{REFERENCE}/test-people/{wrong.pk}/remove").status_code == 302
+    lifecycle.submit(actor=act_as("lucia"), reference=REFERENCE)
+    assert "JP" not in "".join(Entry.objects.filter(action__contains="test_person").values_list("record", flat=True))
+
+
+def test_what_a_test_person_cannot_be_is_refused_with_the_field(sign_in: Callable[[str], Client]) -> None:
+    client = sign_in("lucia")
+    for facts, place in (({"citizenships": "Japan"}, "citizenships"), ({"start_date": "soon"}, "start_date")):
+        response = save(client, "odd", "covered", **facts)
+        assert response.status_code == 422
+        assert place in words(response)
+    assert save(client, " ", "covered").status_code == 422
+    assert save(sign_in("peter"), "x", "covered").status_code == 403
+    assert not TestPerson.objects.exists()
+
+
+def test_an_emergency_does_not_wait_for_test_people(sign_in: Callable[[str], Client], act_as: Any) -> None:
+    save(sign_in("lucia"), "wrong", "not_covered", citizenships="JP")
+    lifecycle.activate(actor=act_as("lucia"), reference=REFERENCE, emergency=True, reason="now")
+    assert Directive.objects.get(reference=REFERENCE).state == "active"
+
+
+def test_the_plan_of_an_order_that_takes_over_from_a_pause_says_what_the_order_does_by_itself(
+    sign_in: Callable[[str], Client], act_as: Any
+) -> None:
+    client = sign_in("lucia")
+    pause = {
+        "reference": "PAUSE-1", "title": "Pause", "kind": "pause", "model": ["fable-5", "mythos-5"], "unknown": "deny",
+        "effect": "deny", "k0": "true", "d0": "0",
+    }  # fmt: skip
+    assert client.post("/directives/new", pause).status_code == 302
+    lifecycle.submit(actor=act_as("tomas"), reference="PAUSE-1")
+    lifecycle.vote(actor=act_as("peter"), reference="PAUSE-1", verdict="approve")
+    lifecycle.activate(actor=act_as("lucia"), reference="PAUSE-1")
+    text = words(client.post(PREVIEW, FORM | {"replaces": "PAUSE-1"}))
+    assert "By itself, this version ends access for 21 people" in text
+    assert "Regain access" in text
+    assert "Adds nothing to PAUSE-1 while that is in force" in words(client.post(PREVIEW, FORM))
+
+
+def test_the_figures_of_a_draft_are_for_those_who_write_directives(sign_in: Callable[[str], Client]) -> None:
+    for account in ("wei", "hana", "admin", "auditor", "maren"):
+        client = sign_in(account)
+        assert client.post(PREVIEW, FORM).status_code == 403, account
+        response = client.post(f"/directives/{REFERENCE}/act", {"act": "submit", "count": "x"})
+        assert response.status_code == 403, account
+        assert "lose access" not in words(response)
