@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"
 Fields = dict[str, str]
 FUZZ = settings(
-    max_examples=20, deadline=None, derandomize=True, database=None,
+    max_examples=30, deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 DRAFT: Fields = {
@@ -39,9 +39,13 @@ EXCEPTION: Fields = {
     "person": "p009", "directive": REFERENCE, "item": "fable-5/use", "days": "7", "reason": "evaluation",
     "mitigation": "supervised", "licence": "",
 }  # fmt: skip
+TEST_PERSON: Fields = {
+    "name": "Two passports", "expected": "covered", "fact-person.citizenships": "US, CN", "fact-person.start_date": "2026-01-01",
+    "fact-person.protected_status": "yes", "fact-person.department": "Research", "fact-org.vetting": "vetted",
+}  # fmt: skip
 PARAMETERS = (
     "q", "state", "kind", "status", "directive", "organisation", "action", "actor", "subject", "sort", "after", "before",
-    "page", "person", "item",
+    "page", "person", "item", "can",
 )  # fmt: skip
 
 
@@ -60,6 +64,9 @@ def texts() -> st.SearchStrategy[str]:
         "a" * 41,
         "a" * 201,
         "add:²",
+        '{"attr": "\\ud800", "op": "is", "value": NaN}',
+        '{"\\ud800": 1, "op": "is"}',
+        '{"attr": "person.citizenships", "op": "within", "value": ["group:\\udfff", [1]]}',
         "import",
         "undo",
         '[{"all": ["\\ud800"]}]',
@@ -111,6 +118,16 @@ def test_nothing_typed_breaks_the_plan_beside_the_form(sign_in: Callable[[str], 
     never_breaks(sign_in("lucia"), f"/directives/{REFERENCE}/preview", with_one_odd(DRAFT), then="/directives/")
 
 
+def test_nothing_imported_into_the_builder_breaks_the_page(sign_in: Callable[[str], Client]) -> None:
+    typed = texts().map(lambda text: DRAFT | {"do": "import", "json": text})
+    never_breaks(sign_in("lucia"), f"/directives/{REFERENCE}/edit", typed, then="/directives/")
+
+
+def test_nothing_typed_about_a_test_person_breaks_the_page(sign_in: Callable[[str], Client]) -> None:
+    address = f"/directives/{REFERENCE}/test-people"
+    never_breaks(sign_in("lucia"), address, with_one_odd(TEST_PERSON), then=f"/directives/{REFERENCE}/edit")
+
+
 def test_nothing_typed_into_a_new_exception_breaks_the_page(sign_in: Callable[[str], Client], in_force: Any) -> None:
     never_breaks(sign_in("hana"), "/exceptions/new", with_one_odd(EXCEPTION), then="/exceptions/")
 
@@ -157,6 +174,12 @@ def test_the_form_says_what_would_be_right(
     assert not Directive.objects.filter(reference=DRAFT["reference"]).exists()
 
 
+def test_a_name_too_long_for_a_test_person_is_refused(sign_in: Callable[[str], Client]) -> None:
+    response = sign_in("lucia").post(f"/directives/{REFERENCE}/test-people", TEST_PERSON | {"name": "x" * 101})
+    assert response.status_code == 422
+    assert "is longer than 100 characters" in response.content.decode()
+
+
 def test_a_title_too_long_for_a_draft_is_refused_too(sign_in: Callable[[str], Client]) -> None:
     response = sign_in("lucia").post(f"/directives/{REFERENCE}/edit", DRAFT | {"title": "x" * 201})
     assert response.status_code == 422
@@ -187,4 +210,5 @@ def test_finding_a_superscript_finds_nothing(sign_in: Callable[[str], Client]) -
 
 def test_the_forms_are_accepted_as_they_stand_here(sign_in: Callable[[str], Client], in_force: Any) -> None:
     assert sign_in("lucia").post("/directives/new", DRAFT).status_code == 302
+    assert sign_in("lucia").post("/directives/US-9/test-people", TEST_PERSON).status_code == 302
     assert sign_in("hana").post("/exceptions/new", EXCEPTION).status_code == 302
