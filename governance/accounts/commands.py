@@ -18,8 +18,9 @@ from django.db import OperationalError
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.accounts.queries import find_user
-from governance.errors import PermissionRefused, Refused
+from governance.errors import Invalid, PermissionRefused, Refused
 from governance.ledger.context import log_context
+from governance.values import storable
 
 
 def os_user() -> str:
@@ -37,6 +38,7 @@ class GovernanceCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            _refuse_unreadable(options)
             with log_context(request_id=f"cli-{uuid.uuid4()}"):
                 self.act(**options)
         except Refused as refusal:
@@ -69,6 +71,14 @@ class GovernanceCommand(BaseCommand):
         if not user.is_demo and not user.check_password(_password(user)):
             raise PermissionRefused(f"The password of {username} is not right.")
         return Actor.for_user(user, via=os_user())
+
+
+def _refuse_unreadable(options: dict[str, Any]) -> None:
+    """A terminal may hand over bytes that are no text in its encoding; no name or reason holds any."""
+    for name, value in options.items():
+        words = value if isinstance(value, list) else [value]
+        if not all(storable(word) for word in words if isinstance(word, str)):
+            raise Invalid("The command could not be read.", [(name, "holds a character that cannot be stored")])
 
 
 def add_as(parser: ArgumentParser) -> None:

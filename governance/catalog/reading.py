@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from governance import values
 from governance.catalog.models import AIModel, Audience, Capability, Provider, Stage
 from governance.errors import Invalid
 from governance.rules import language
 from governance.rules.language import RuleError
+from governance.values import Unfit, longest
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -67,15 +69,17 @@ class _Reader:
         if not isinstance(rows, list):
             self.error(section, "must be a list")
             return []
-        found, seen = [], set()
+        found: list[tuple[str, Mapping[str, Any]]] = []
+        seen: set[str] = set()
         for index, row in enumerate(rows):
             path = f"{section}[{index}]"
             if not isinstance(row, Mapping):
                 self.error(path, "must be a mapping")
                 continue
-            if row.get("slug") in seen:
-                self.error(f"{path}.slug", "stands there twice")
-            seen.add(row.get("slug"))
+            if isinstance(slug := row.get("slug"), str):
+                if slug in seen:
+                    self.error(f"{path}.slug", "stands there twice")
+                seen.add(slug)
             found.append((path, row))
         return found
 
@@ -83,17 +87,40 @@ class _Reader:
         return self.check_slug(row.get("slug"), f"{path}.slug")
 
     def check_slug(self, value: object, path: str) -> str:
-        if not isinstance(value, str) or not _SLUG.fullmatch(value) or len(value) > 60:
-            self.error(path, "must be lower-case letters and digits with dashes between")
+        limit = longest(AIModel, "slug")
+        if not isinstance(value, str) or not _SLUG.fullmatch(value) or len(value) > limit:
+            self.error(path, f"must be at most {limit} lower-case letters and digits with dashes between")
             return ""
         return value
 
-    def text(self, row: Mapping[str, Any], name: str, path: str) -> str:
+    def text(self, row: Mapping[str, Any], name: str, path: str, limit: int) -> str:
         value = row.get(name)
-        if not isinstance(value, str) or not value.strip():
-            self.error(f"{path}.{name}", "is required")
+        try:
+            if value is None or (isinstance(value, str) and not value.strip()):
+                raise Unfit("is required")
+            return values.text(value, limit)
+        except Unfit as unfit:
+            self.error(f"{path}.{name}", unfit.reason)
             return ""
-        return value
+
+    def one_of(self, value: object, path: str, known: Collection[str], what: str) -> str | None:
+        try:
+            return values.one_of(value, known, what)
+        except Unfit as unfit:
+            self.error(path, unfit.reason)
+            return None
+
+    def entries(self, section: object, path: str, what: str) -> list[tuple[str, object]]:
+        """The entries of a mapping whose names are text; a name that is none is refused."""
+        if not section:
+            return []
+        if not isinstance(section, Mapping):
+            self.error(path, what)
+            return []
+        found = [(name, value) for name, value in section.items() if isinstance(name, str)]
+        if len(found) < len(section):
+            self.error(path, "has a name that is not text")
+        return found
 
     def flag(self, row: Mapping[str, Any], name: str, path: str) -> bool:
         value = row.get(name, False)
@@ -109,11 +136,15 @@ def read(document: object) -> CatalogDocument:
         raise Invalid("The file is not acceptable.", [("$", "must be a mapping of sections")])
     for path, row in reader.rows(document, "providers"):
         found.providers.append(
-            ProviderLine(reader.slug(row, path), reader.text(row, "name", path), reader.flag(row, "own", path))
+            ProviderLine(
+                reader.slug(row, path),
+                reader.text(row, "name", path, longest(Provider, "name")),
+                reader.flag(row, "own", path),
+            )
         )
     for path, row in reader.rows(document, "capabilities"):
         found.capabilities.append(_capability(reader, row, path))
-    _audiences(reader, document.get("audiences") or {}, found)
+    _audiences(reader, document.get("audiences"), found)
     known = _Known.of(found, document)
     for path, row in reader.rows(document, "models"):
         found.models.append(_model(reader, row, path, known))
@@ -124,23 +155,26 @@ def read(document: object) -> CatalogDocument:
 
 
 def _capability(reader: _Reader, row: Mapping[str, Any], path: str) -> CapabilityLine:
-    tier = row.get("tier")
-    if not isinstance(tier, int) or isinstance(tier, bool) or not 1 <= tier <= 4:
-        reader.error(f"{path}.tier", "must be a whole number from 1 to 4")
+    try:
+        tier = values.whole_number(row.get("tier"), 1, 4)
+    except Unfit as unfit:
+        reader.error(f"{path}.tier", unfit.reason)
         tier = 4
     return CapabilityLine(
-        reader.slug(row, path), reader.text(row, "name", path), reader.text(row, "domain", path), tier
+        reader.slug(row, path),
+        reader.text(row, "name", path, longest(Capability, "name")),
+        reader.text(row, "domain", path, longest(Capability, "domain")),
+        tier,
     )
 
 
 def _audiences(reader: _Reader, section: object, found: CatalogDocument) -> None:
-    if not isinstance(section, Mapping):
-        reader.error("audiences", "must be a mapping from names to rules")
-        return
-    for slug, rule in section.items():
+    for slug, rule in reader.entries(section, "audiences", "must be a mapping from names to rules"):
         reader.check_slug(slug, f"audiences.{slug}")
         try:
-            found.audiences[str(slug)] = language.dump(language.parse(rule))
+            found.audiences[slug] = language.dump(language.parse(values.plain(rule)))
+        except Unfit as unfit:
+            reader.error(f"audiences.{slug}{unfit.path}", unfit.reason)
         except RuleError as error:
             for where, message in error.errors:
                 reader.error(f"audiences.{slug}{where.removeprefix('$')}", message)
@@ -160,51 +194,45 @@ class _Known:
         def slugs(model: Any) -> set[str]:
             return set(model.objects.values_list("slug", flat=True))
 
-        rows = document.get("models") or []
-        named = {row.get("slug") for row in rows if isinstance(row, Mapping)} if isinstance(rows, list) else set()
+        rows = document.get("models")
+        named = [row.get("slug") for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
         audiences = document.get("audiences")
         return cls(
             frozenset(slugs(Provider) | {line.slug for line in found.providers}),
             frozenset(slugs(Capability) | {line.slug for line in found.capabilities}),
             frozenset(slugs(Audience) | (set(audiences) if isinstance(audiences, Mapping) else set())),
-            frozenset(slugs(AIModel) | {str(slug) for slug in named}),
+            frozenset(slugs(AIModel) | {slug for slug in named if isinstance(slug, str)}),
         )
 
 
 def _model(reader: _Reader, row: Mapping[str, Any], path: str, known: _Known) -> ModelLine:
-    if row.get("provider") not in known.providers:
-        reader.error(f"{path}.provider", f"there is no provider {row.get('provider')}")
-    if row.get("stage") not in Stage.values:
+    stage, parent = row.get("stage"), row.get("derived_from")
+    if not isinstance(stage, str) or stage not in Stage.values:
         reader.error(f"{path}.stage", f"must be one of {', '.join(Stage.values)}")
-    parent = row.get("derived_from")
-    if parent is not None and parent not in known.models:
-        reader.error(f"{path}.derived_from", f"there is no model {parent}")
-    section = row.get("capabilities") or {}
-    if not isinstance(section, Mapping):
-        reader.error(f"{path}.capabilities", "must be a mapping from capabilities to their settings")
-        section = {}
+        stage = ""
+    section = reader.entries(
+        row.get("capabilities"), f"{path}.capabilities", "must be a mapping from capabilities to their settings"
+    )
     return ModelLine(
         slug=reader.slug(row, path),
-        name=reader.text(row, "name", path),
-        provider=str(row.get("provider")),
-        stage=str(row.get("stage")),
-        derived_from=parent,
+        name=reader.text(row, "name", path, longest(AIModel, "name")),
+        provider=reader.one_of(row.get("provider"), f"{path}.provider", known.providers, "provider") or "",
+        stage=stage,
+        derived_from=None if parent is None else reader.one_of(parent, f"{path}.derived_from", known.models, "model"),
         capabilities=tuple(
-            _item(reader, str(name), settings, f"{path}.capabilities.{name}", known)
-            for name, settings in section.items()
+            _item(reader, name, settings, f"{path}.capabilities.{name}", known) for name, settings in section
         ),
     )
 
 
 def _item(reader: _Reader, name: str, settings: object, path: str, known: _Known) -> ItemLine:
-    if name not in known.capabilities:
-        reader.error(path, f"there is no capability {name}")
+    reader.one_of(name, path, known.capabilities, "capability")
     if not isinstance(settings, Mapping):
         reader.error(path, "must be a mapping with enabled and audience")
         return ItemLine(name, False, None)
     audience = settings.get("audience")
-    if audience is not None and audience not in known.audiences:
-        reader.error(f"{path}.audience", f"there is no audience {audience}")
+    if audience is not None:
+        audience = reader.one_of(audience, f"{path}.audience", known.audiences, "audience")
     return ItemLine(name, reader.flag(settings, "enabled", path), audience)
 
 

@@ -37,6 +37,9 @@ class LoadReport:
     updated: int
     unchanged: int
 
+    def __add__(self, other: LoadReport) -> LoadReport:
+        return LoadReport(self.created + other.created, self.updated + other.updated, self.unchanged + other.unchanged)
+
     def as_json(self) -> dict[str, int]:
         return {"created": self.created, "updated": self.updated, "unchanged": self.unchanged}
 

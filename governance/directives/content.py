@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
-
+from governance import values
 from governance.catalog.models import AIModel, Capability
 from governance.directives.models import (
     Alternative,
@@ -32,6 +31,7 @@ from governance.directives.states import DirectiveState
 from governance.errors import Invalid
 from governance.rules import language
 from governance.rules.language import RuleError
+from governance.values import Unfit
 
 
 @dataclass(frozen=True)
@@ -135,20 +135,43 @@ class Reader:
     def error(self, path: str, message: str) -> None:
         self.errors.append((path, message))
 
-    def text(self, source: Mapping[str, Any], name: str, path: str, *, required: bool = False) -> str:
+    def unfit(self, path: str, unfit: Unfit) -> None:
+        self.error(f"{path}{unfit.path}", unfit.reason)
+
+    def rows(self, value: Any, path: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        """The mappings of a list, each with its path; an absent list is an empty one."""
+        if value and not isinstance(value, list | tuple):
+            self.error(path, "must be a list")
+            return
+        for index, row in enumerate(value or ()):
+            here = f"{path}[{index}]"
+            if isinstance(row, Mapping):
+                yield here, row
+            else:
+                self.error(here, "must be a mapping")
+
+    def text(
+        self, source: Mapping[str, Any], name: str, path: str, *, required: bool = False, limit: int | None = None
+    ) -> str:
         value = source.get(name)
         if value is None or value == "":
             if required:
                 self.error(f"{path}.{name}", "is required")
             return ""
-        if not isinstance(value, str) or "\x00" in value:
-            self.error(f"{path}.{name}", "must be text")
+        try:
+            found = values.text(value).strip()
+            if required and not found:
+                raise Unfit("is required")
+            return values.text(found, limit)
+        except Unfit as unfit:
+            self.unfit(f"{path}.{name}", unfit)
             return ""
-        return value.strip()
 
     def choice(self, source: Mapping[str, Any], name: str, path: str, choices: Any, default: Any) -> Any:
-        value = source.get(name, default)
-        if value is not None and value not in choices.values:
+        value = source.get(name)
+        if value is None:
+            return default
+        if value not in choices.values:
             self.error(f"{path}.{name}", f"must be one of {', '.join(choices.values)}")
             return default
         return value
@@ -158,13 +181,10 @@ class Reader:
         if value is None or value == "":
             return None
         try:
-            moment = value if isinstance(value, datetime) else parse_datetime(str(value))
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            self.error(f"{path}.{name}", "must be a time with its zone, such as 2026-06-12T17:21:00-04:00")
+            return values.moment(value)
+        except Unfit as unfit:
+            self.unfit(f"{path}.{name}", unfit)
             return None
-        return moment
 
     def flag(self, source: Mapping[str, Any], name: str, path: str) -> bool:
         value = source.get(name, False)
@@ -174,12 +194,17 @@ class Reader:
         return value
 
     def rule(self, value: object, path: str) -> object:
+        """The rule as JSON values, whatever wrote it: YAML reads an unquoted date as one."""
         try:
-            language.parse(expand(value))
+            rule = values.plain(value)
+            language.parse(expand(rule))
+            return rule
+        except Unfit as unfit:
+            self.unfit(path, unfit)
         except RuleError as error:
             for where, message in error.errors:
                 self.error(f"{path}{where.removeprefix('$')}", message)
-        return value
+        return False
 
     def scope(self, value: object, path: str) -> tuple[ScopeLine, ...]:
         if not isinstance(value, Sequence) or isinstance(value, str):
@@ -212,16 +237,24 @@ class Reader:
             self.error(f"{here}.capabilities", "must be all or a list of capabilities")
 
     def model(self, slug: object, path: str) -> int | None:
-        if slug not in self.models:
-            self.error(path, f"there is no model {slug}")
-            return None
-        return self.models[str(slug)]
+        return self._named(slug, self.models, "model", path)
 
     def capability(self, slug: object, path: str) -> int | None:
-        if slug not in self.capabilities:
-            self.error(path, f"there is no capability {slug}")
+        return self._named(slug, self.capabilities, "capability", path)
+
+    def _named(self, slug: object, known: Mapping[str, int], what: str, path: str) -> int | None:
+        try:
+            return known[values.one_of(slug, known, what)]
+        except Unfit as unfit:
+            self.unfit(path, unfit)
             return None
-        return self.capabilities[str(slug)]
+
+    def whole_number(self, value: object, path: str, least: int, most: int = values.LARGEST_INTEGER) -> int:
+        try:
+            return values.whole_number(value, least, most)
+        except Unfit as unfit:
+            self.unfit(path, unfit)
+            return least
 
     def unknown_policy(self, value: object, path: str) -> tuple[str, int | None]:
         value = {"then": "deny"} if value is None else value
@@ -240,14 +273,13 @@ class Reader:
 
     def version(self, source: Mapping[str, Any], path: str) -> VersionStatement:
         then, hours = self.unknown_policy(source.get("on_unknown"), f"{path}.on_unknown")
-        replaces_id = None
-        if source.get("replaces"):
-            replaces_id = Directive.objects.filter(reference=source["replaces"]).values_list("id", flat=True).first()
+        replaces_id, replaces = None, self.text(source, "replaces", path)
+        if replaces:
+            replaces_id = Directive.objects.filter(reference=replaces).values_list("id", flat=True).first()
             if replaces_id is None:
-                self.error(f"{path}.replaces", f"there is no directive {source['replaces']}")
+                self.error(f"{path}.replaces", f"there is no directive {replaces}")
         if "rule" not in source:
             self.error(f"{path}.rule", "is required")
-        definitions = source.get("definitions") or ""
         return VersionStatement(
             rule=self.rule(source.get("rule", True), f"{path}.rule"),
             scope=self.scope(source.get("scope", []), f"{path}.scope"),
@@ -262,8 +294,17 @@ class Reader:
             replaces_id=replaces_id,
             waivers=self.choice(source, "waivers", path, WaiverPolicy, WaiverPolicy.KEEP),
             restart_verify=self.flag(source, "restart_verify", path),
-            definitions=definitions if isinstance(definitions, str) else language.canonical(definitions).decode(),
+            definitions=self._definitions(source, path),
         )
+
+    def _definitions(self, source: Mapping[str, Any], path: str) -> str:
+        """Text, or anything else that JSON can hold, in its canonical form."""
+        try:
+            definitions = values.plain(source.get("definitions") or "")
+        except Unfit as unfit:
+            self.unfit(f"{path}.definitions", unfit)
+            return ""
+        return definitions if isinstance(definitions, str) else language.canonical(definitions).decode()
 
     def finish(self, what: str) -> None:
         """Raise ``Invalid`` with everything that was found wrong."""

@@ -20,6 +20,7 @@ from governance.rules import language
 from governance.rules.attributes import SLOTS
 from governance.rules.closures import compile_closure
 from governance.rules.language import RuleError
+from governance.values import Unfit, longest, text
 
 _OUTCOMES = {True: Expected.COVERED, False: Expected.NOT_COVERED, None: Expected.UNKNOWN}
 MOST = 200
@@ -71,6 +72,10 @@ def save_test_person(*, actor: Actor, reference: str, name: str, facts: Mapping[
     actor.require("draft_directives")
     directive, name = services.lock(reference), name.strip()
     errors = [] if name else [("name", "is required")]
+    try:
+        text(name, longest(TestPerson, "name"))
+    except Unfit as unfit:
+        errors.append(("name", unfit.reason))
     if expected not in Expected.values:
         errors.append(("expected", f"must be one of {', '.join(Expected.values)}"))
     for attribute, value in facts.items():

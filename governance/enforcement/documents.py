@@ -11,6 +11,10 @@ import yaml
 
 from governance.errors import Invalid
 
+# Besides its own errors, the YAML reader lets through what Python says of a time in month 13, a whole number of 5,000
+# digits, or a tag whose text is not of its kind.
+_MALFORMED = (ValueError, OverflowError, RecursionError, AttributeError, LookupError, TypeError)
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A scenario file: a mapping of sections. Raises ``Invalid``."""
@@ -18,7 +22,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Invalid(f"{path.name} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, *_MALFORMED) as error:
         raise Invalid(f"{path.name} is not valid YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(document, dict):
         raise Invalid(f"{path.name} is not a mapping of sections.")

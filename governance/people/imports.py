@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from django.core.validators import validate_email
 
 from governance.people.models import OrganisationType, PersonKind, PersonStatus, VettingStatus
 from governance.rules.countries import COUNTRIES
+from governance.values import storable
 
 PERSON_COLUMNS = (
     "person_id", "kind", "given_name", "family_name", "email", "org_id", "department", "title", "manager_id", "status",
@@ -61,7 +63,7 @@ class _Bad(ValueError):
 
 def _text(limit: int, *, required: bool = False) -> Callable[[str], Any]:
     def read(value: str) -> str | None:
-        if "\x00" in value:
+        if not storable(value):
             raise _Bad("holds a character that is not allowed")
         if len(value) > limit:
             raise _Bad(f"is longer than {limit} characters")
@@ -70,6 +72,17 @@ def _text(limit: int, *, required: bool = False) -> Callable[[str], Any]:
         return value
 
     return read
+
+
+# Ids stand in addresses, ledger subjects and answers of the API: no slash, no space, nothing that needs quoting.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+
+
+def _id(value: str) -> str:
+    value = _text(100, required=True)(value)
+    if not _ID.fullmatch(value):
+        raise _Bad("may hold letters, digits, dots, dashes, underscores and colons, and begins with a letter or digit")
+    return value
 
 
 def _none_if_empty(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -126,14 +139,14 @@ def _date(value: str) -> date | None:
 
 def _email(value: str) -> str:
     try:
-        validate_email(value)
+        validate_email(_text(254)(value))
     except ValidationError:
         raise _Bad("is not an e-mail address") from None
     return value
 
 
 _PERSON: dict[str, Callable[[str], Any]] = {
-    "person_id": _text(100, required=True),
+    "person_id": _id,
     "kind": _choice(PersonKind, required=True),
     "given_name": _text(100, required=True),
     "family_name": _text(100),
@@ -151,7 +164,7 @@ _PERSON: dict[str, Callable[[str], Any]] = {
     "start_date": _date,
 }
 _ORGANISATION: dict[str, Callable[[str], Any]] = {
-    "org_id": _text(100, required=True),
+    "org_id": _id,
     "name": _text(200, required=True),
     "type": _choice(OrganisationType, required=False),
     "country": _country,

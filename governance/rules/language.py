@@ -138,7 +138,7 @@ class _Reader:
         if attribute.type is Type.BOOLEAN:
             if not isinstance(value, bool):
                 self.fail(path, "must be true or false")
-            return value
+            return value is True
         if attribute.type is Type.DATE:
             return self._date(value, path)
         if not isinstance(value, str):
@@ -249,7 +249,8 @@ def _plain(value: Any) -> Any:
 def expand_groups(document: object, groups: Mapping[str, Sequence[str]]) -> Any:
     """The document with each ``group:NAME`` in a list of countries replaced by the group's codes, sorted, each once.
 
-    An unknown group raises ``RuleError`` with its path. Everything else is left for ``parse`` to judge.
+    An unknown group, or a value beside a group that is no text, raises ``RuleError`` with its path. Everything else is left
+    for ``parse`` to judge.
     """
     errors: list[tuple[str, str]] = []
 
@@ -270,13 +271,15 @@ def expand_groups(document: object, groups: Mapping[str, Sequence[str]]) -> Any:
     def values(items: Sequence[object], path: str) -> list[object]:
         if not any(isinstance(item, str) and item.startswith(GROUP) for item in items):
             return [item.isoformat() if type(item) is date else item for item in items]
-        found: dict[object, None] = {}
+        found: dict[Any, None] = {}
         for index, item in enumerate(items):
             if isinstance(item, str) and item.startswith(GROUP):
                 name = item.removeprefix(GROUP)
                 if name not in groups:
                     errors.append((f"{path}[{index}]", f"there is no country group {name}"))
                 found.update(dict.fromkeys(groups.get(name, ())))
+            elif not isinstance(item, str):
+                errors.append((f"{path}[{index}]", "must be a country or a group of countries"))
             else:
                 found[item] = None
         return sorted(found, key=str)

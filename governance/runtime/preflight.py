@@ -26,7 +26,7 @@ def check() -> None:
 
 def port() -> int:
     value = os.environ.get("PORT", "8000")
-    if not value.isdecimal() or not 0 < int(value) < 65536:
+    if not value.isdecimal() or len(value) > 5 or not 0 < int(value) < 65536:
         raise Unusable(f"PORT {value} is not a port number.")
     return int(value)
 

@@ -16,6 +16,7 @@ from governance.errors import Invalid
 from governance.rules import language, templates
 from governance.rules.attributes import ATTRIBUTES, LIST_OPERATORS, Attribute, Type
 from governance.rules.language import RuleError
+from governance.values import typed_number
 
 GROUPS = ("all", "any", "not")
 GROUP_WORDS = {"all": "All of these", "any": "Any of these", "not": "Not"}
@@ -89,7 +90,7 @@ class Builder:
         while f"k{index}" in post and index < MAX_ROWS:
             depth = post.get(f"d{index}", "0")
             row = Row(
-                int(depth) if depth.isdigit() else 0,
+                typed_number(depth) or 0,
                 post[f"k{index}"],
                 post.get(f"a{index}", "person.citizenships"),
                 post.get(f"o{index}", "includes_any"),
@@ -128,7 +129,8 @@ class Builder:
         elif verb == "import":
             self.rows = Builder.of(_from_json(typed)).rows
         else:
-            self._change(verb, int(name) if name.isdigit() else -1)
+            at = typed_number(name)
+            self._change(verb, -1 if at is None else at)
         if self.rule() != before:
             self.past = [*self.past, before][-MOST_PAST:]
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
+from governance import values
 from governance.directives.content import DirectiveStatement, Reader, VersionStatement
 from governance.directives.files import REFERENCE
 from governance.directives.models import Directive, DirectiveKind
@@ -21,7 +22,8 @@ def version_source(post: QueryDict, builder: Builder | None = None) -> dict[str,
     unknown: dict[str, Any] = {"then": post.get("unknown", "deny")}
     if unknown["then"] == "verify":
         hours = post.get("hours", "")
-        unknown["hours"] = int(hours) if hours.isdigit() else hours
+        number = values.typed_number(hours)
+        unknown["hours"] = hours if number is None else number
     scope = []
     for slug in post.getlist("model"):
         chosen = post.getlist(f"cap-{slug}")
@@ -54,6 +56,15 @@ def _time(value: str) -> str:
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.DISPLAY_TIME_ZONE))).isoformat()
 
 
+def read_title(post: QueryDict) -> str | None:
+    """The title the form of a draft states, if any. Raises ``Invalid`` if it is none."""
+    reader = Reader(models={}, capabilities={})
+    title = reader.text(dict(post.items()), "title", "", limit=values.longest(Directive, "title"))
+    reader.errors = [(path.lstrip("."), message) for path, message in reader.errors]
+    reader.finish("The title")
+    return title or None
+
+
 def read_version(post: QueryDict, builder: Builder | None = None) -> VersionStatement:
     """The version the form states. Raises ``Invalid`` with every error's path."""
     reader = Reader.of_catalog()
@@ -67,7 +78,9 @@ def read_directive(post: QueryDict) -> DirectiveStatement:
     """The new directive the form states. Raises ``Invalid`` with every error's path."""
     reader = Reader.of_catalog()
     version = reader.version(version_source(post), "")
-    reference = reader.text(dict(post.items()), "reference", "", required=True)
+    reference = reader.text(
+        dict(post.items()), "reference", "", required=True, limit=values.longest(Directive, "reference")
+    )
     if reference and not REFERENCE.fullmatch(reference):
         reader.error("reference", "may hold letters, digits, dots, dashes and underscores")
     if reference and Directive.objects.filter(reference=reference).exists():
@@ -78,10 +91,10 @@ def read_directive(post: QueryDict) -> DirectiveStatement:
     }
     statement = DirectiveStatement(
         reference=reference,
-        title=reader.text(source, "title", "", required=True),
+        title=reader.text(source, "title", "", required=True, limit=values.longest(Directive, "title")),
         version=version,
         kind=reader.choice(source, "kind", "", DirectiveKind, DirectiveKind.ORDER),
-        authority=reader.text(source, "authority", ""),
+        authority=reader.text(source, "authority", "", limit=values.longest(Directive, "authority")),
         received_at=reader.time(source, "received_at", ""),
         comply_by=reader.time(source, "comply_by", ""),
         comply_immediately=post.get("comply_immediately") == "on",

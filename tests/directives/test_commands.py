@@ -86,6 +86,13 @@ def test_a_bare_rule_can_be_previewed_and_a_malformed_one_is_refused(tmp_path: P
     assert "no alternative" in refused("directive", "preview", REFERENCE, "--alternative", "nope")
 
 
+def test_bytes_that_are_no_text_are_refused_before_anything_is_asked() -> None:
+    assert "reference: holds a character" in refused("directive", "status", "US-\udcff")
+    assert "reason: holds a character" in refused(
+        "directive", "suspend", REFERENCE, "--as", "lucia", "--reason", "\udcff"
+    )
+
+
 def test_time_travel_is_refused_with_a_clear_message() -> None:
     question = ("--model", "fable-5", "--capability", "use", "--at", "2026-06-12T21:30:00Z")
     assert "history is not kept yet" in refused("decide", "--person", "p009", *question)

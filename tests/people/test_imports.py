@@ -85,6 +85,21 @@ def test_a_dry_run_counts_and_writes_nothing(load: Any) -> None:
         (row("p009", protected_status="maybe"), 2, "protected_status", "yes, no or empty"),
         (row("p009", start_date="2026-13-01"), 2, "start_date", "date"),
         (row("p009", email="nobody"), 2, "email", "e-mail"),
+        (
+            row("p009", email=f"p@{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}.com"),
+            2,
+            "email",
+            "is longer than 254",
+        ),
+        (
+            row("p009", person_id="a/b"),
+            2,
+            "person_id",
+            "may hold letters, digits, dots, dashes, underscores and colons",
+        ),
+        (row("p009", person_id=".."), 2, "person_id", "begins with a letter or digit"),
+        (row("p009", person_id="p 9"), 2, "person_id", "may hold letters"),
+        (row("p009", person_id="p" * 101), 2, "person_id", "is longer than 100 characters"),
         (row("p009", manager_id="p999"), 2, "manager_id", "no such person"),
         (row("p009", org_id="nowhere"), 2, "org_id", "no such organisation"),
         (row("p001", manager_id="p009"), 2, "manager_id", "circle"),
@@ -370,3 +385,10 @@ def test_restrictions_follow_vetting_that_ends_by_its_date_and_are_due_until_the
     assert follow_expired_vetting(actor=machine) == 0
     Restriction.objects.filter(directive__reference="ORG-1", person=people[0]).delete()
     assert runs.measure_drift()[0].missing == 1, "what was followed once and is wrong now is drift"
+
+
+def test_an_organisation_id_is_held_to_the_same_letters(load: Any) -> None:
+    lines = ORGANISATIONS.splitlines()
+    found = load(None, "\n".join([lines[0], "a/b," + lines[1].partition(",")[2]]) + "\n").as_json()["errors"]
+    assert [(error["line"], error["column"]) for error in found] == [(2, "org_id")]
+    assert "letters, digits, dots" in found[0]["reason"]

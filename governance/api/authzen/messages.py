@@ -14,6 +14,7 @@ from governance.api.problems import Problem, cannot_decide
 from governance.enforcement import policy as policies
 from governance.enforcement.policy import Client, Policy
 from governance.enforcement.sources import Source
+from governance.values import typed_number
 
 _REQUEST_ID = re.compile(r"[\x20-\x7e]{1,500}")
 _SPACE = b" \t\r\n"
@@ -69,11 +70,11 @@ class Request:
         return document
 
     def _body(self, limit: int) -> bytes:
-        length = self.environ.get("CONTENT_LENGTH") or ""
-        if length.isdigit() and int(length) > limit:
+        length = typed_number(self.environ.get("CONTENT_LENGTH") or "")
+        if length is not None and length > limit:
             raise Problem(413, f"The body is larger than {limit} bytes.")
         stream = self.environ["wsgi.input"]
-        body: bytes = stream.read(int(length)) if length.isdigit() else stream.read(limit + 1)
+        body: bytes = stream.read(limit + 1 if length is None else length)
         if len(body) > limit:
             raise Problem(413, f"The body is larger than {limit} bytes.")
         return body

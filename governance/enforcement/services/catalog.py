@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -14,8 +16,12 @@ from governance.enforcement import locks
 from governance.enforcement import policy as policies
 from governance.enforcement.policy import Policy
 from governance.errors import Invalid, Refused
+from governance.ledger import services as ledger
 from governance.rules import language, narrowing
 from governance.rules.countries import COUNTRIES
+from governance.values import longest
+
+_GROUP = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @transaction.atomic
@@ -37,8 +43,8 @@ def import_catalog(*, actor: Actor, document: Any) -> LoadReport:
                 "The load was refused: while a directive is in force it would " + "; ".join(reasons) + ". "
                 "That needs an approval by a second person."
             )
-    _load_country_groups(document)
-    return catalog.apply_plan(actor=actor, plan=plan)
+    groups = _load_country_groups(actor, document)
+    return groups + catalog.apply_plan(actor=actor, plan=plan)
 
 
 def _loosening(plan: CatalogPlan, policy: Policy) -> list[str]:
@@ -70,14 +76,38 @@ def _entry(model_id: int) -> policies.ScopeEntry:
     return policies.ScopeEntry(model_id, None)
 
 
-def _load_country_groups(document: Any) -> None:
+def _load_country_groups(actor: Actor, document: Mapping[str, Any]) -> LoadReport:
     """Groups are names for lists; a version that used one keeps the list it was expanded to."""
-    groups = document.get("country_groups") or {}
-    errors = []
-    for name, codes in groups.items():
-        if not isinstance(codes, list) or any(code not in COUNTRIES for code in codes):
+    groups = _read_country_groups(document.get("country_groups"))
+    known = dict(CountryGroup.objects.values_list("name", "countries"))
+    changed = {name: codes for name, codes in groups.items() if known.get(name) != codes}
+    for name, codes in changed.items():
+        CountryGroup.objects.update_or_create(name=name, defaults={"countries": codes})
+    if changed:
+        ledger.append(
+            action="country_groups.loaded",
+            actor=actor.name,
+            via=actor.via,
+            subject="catalog:all",
+            data={"groups": changed},
+        )
+    created = len(changed.keys() - known.keys())
+    return LoadReport(created=created, updated=len(changed) - created, unchanged=len(groups) - len(changed))
+
+
+def _read_country_groups(section: object) -> dict[str, list[str]]:
+    if not section:
+        return {}
+    if not isinstance(section, Mapping):
+        raise Invalid("The file is not acceptable.", [("country_groups", "must be a mapping from names to lists")])
+    errors, found, limit = [], {}, longest(CountryGroup, "name")
+    for name, codes in section.items():
+        if not isinstance(name, str) or not _GROUP.fullmatch(name) or len(name) > limit:
+            errors.append(("country_groups", f"a name must be at most {limit} letters, digits, dashes and underscores"))
+        elif not isinstance(codes, list) or any(not isinstance(code, str) or code not in COUNTRIES for code in codes):
             errors.append((f"country_groups.{name}", "must be a list of ISO 3166-1 alpha-2 country codes"))
+        else:
+            found[name] = sorted(set(codes))
     if errors:
         raise Invalid("The file is not acceptable.", errors)
-    for name, codes in groups.items():
-        CountryGroup.objects.update_or_create(name=name, defaults={"countries": sorted(set(codes))})
+    return found

@@ -18,6 +18,7 @@ from governance.directives.models import Directive, Waivable
 from governance.directives.states import DirectiveState
 from governance.errors import Invalid, PermissionRefused, WrongState
 from governance.people.models import Person
+from governance.values import Unfit, longest, text
 from governance.waivers import queries
 from governance.waivers.models import ExceptionRequest
 from governance.waivers.services.licences import licence_for
@@ -59,7 +60,8 @@ def file_exception(
         raise WrongState(f"{directive.reference} is not in force.")
     if version.waivable == Waivable.NEVER:
         raise WrongState(f"{directive.reference} admits no waivers.")
-    reason = reason.strip()
+    reason = _text("reason", reason).strip()
+    _text("mitigation", mitigation, longest(ExceptionRequest, "mitigation"))
     _check_days(days, items)
     if not reason:
         raise Invalid("An exception needs a reason.", [("reason", "is required")])
@@ -83,6 +85,13 @@ def file_exception(
         conflicts=[ConflictSpec(person_id=person.pk, reason=f"The exception is for you ({request.subject}).")],
     )
     return request
+
+
+def _text(name: str, given: str, limit: int | None = None) -> str:
+    try:
+        return text(given, limit)
+    except Unfit as unfit:
+        raise Invalid("The exception is not acceptable.", [(name, unfit.reason)]) from None
 
 
 def _check_days(days: int, items: Sequence[ModelCapability]) -> None:

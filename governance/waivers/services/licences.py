@@ -17,6 +17,7 @@ from governance.directives.services import now
 from governance.directives.states import DirectiveState
 from governance.errors import Invalid, Refused
 from governance.ledger import services as ledger
+from governance.values import longest
 from governance.waivers import queries
 from governance.waivers.models import Licence, LicenceScope
 
@@ -30,8 +31,7 @@ def record_licences(
     actor.require("edit_case_file" if directive.state != DirectiveState.DRAFT else "draft_directives")
     reader = Reader.of_catalog()
     found: list[tuple[Licence, tuple[ScopeLine, ...]]] = []
-    for index, entry in enumerate(entries):
-        here = f"{path}[{index}]"
+    for here, entry in reader.rows(entries, path):
         licence = _read(reader, entry, here, directive)
         if any(licence.reference == earlier.reference for earlier, _ in found):
             reader.error(f"{here}.reference", "stands there twice")
@@ -43,15 +43,12 @@ def record_licences(
 
 
 def _read(reader: Reader, entry: Mapping[str, Any], here: str, directive: Directive) -> Licence:
-    people = entry.get("people")
-    if not isinstance(people, int) or isinstance(people, bool) or people < 1:
-        reader.error(f"{here}.people", "must be a whole number of at least 1")
     licence = Licence(
-        reference=reader.text(entry, "reference", here, required=True),
+        reference=reader.text(entry, "reference", here, required=True, limit=longest(Licence, "reference")),
         directive=directive,
-        title=reader.text(entry, "title", here, required=True),
-        document=reader.text(entry, "document", here, required=True),
-        people=people or 0,
+        title=reader.text(entry, "title", here, required=True, limit=longest(Licence, "title")),
+        document=reader.text(entry, "document", here, required=True, limit=longest(Licence, "document")),
+        people=reader.whole_number(entry.get("people"), f"{here}.people", 1),
         valid_from=reader.time(entry, "valid_from", here),
         valid_until=reader.time(entry, "valid_until", here),
     )

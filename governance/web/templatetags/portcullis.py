@@ -20,7 +20,7 @@ register = template.Library()
 
 TONES = {
     "draft": "none", "submitted": "info", "approved": "info", "active": "ok", "in_force": "ok", "suspended": "warn",
-    "rescinded": "none", "expired": "none", "superseded": "none", "ended": "none", "rejected": "none",
+    "rescinded": "none", "expired": "none", "superseded": "none", "ended": "none", "rejected": "none", "lapsed": "none",
     "withdrawn": "none", "open": "info", "waiting": "none", "closed": "none", "queued": "info", "running": "info",
     "paused": "warn", "finished": "ok", "cancelled": "none", "departed": "none", "on_leave": "none", "done": "ok",
 }  # fmt: skip

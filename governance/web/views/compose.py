@@ -71,7 +71,7 @@ def edit(request: Visit, reference: str) -> HttpResponse:
             actor=request.actor,
             reference=reference,
             statement=forms.read_version(request.POST),
-            title=request.POST.get("title") or None,
+            title=forms.read_title(request.POST),
             position=request.POST.get("position"),
         )
     except Invalid as refusal:

@@ -16,6 +16,7 @@ from governance.enforcement.services.exceptions import file_exception, scope_of
 from governance.errors import Invalid, NotFound, PermissionRefused
 from governance.people import queries as people
 from governance.people.models import Person
+from governance.values import typed_number
 from governance.waivers import queries, services
 from governance.waivers.states import ExceptionState
 from governance.web.frames import frame_of
@@ -121,8 +122,7 @@ def _in_a_sentence(field: str, words: str) -> str:
 
 
 def _days(request: Visit) -> int:
-    text = request.POST.get("days", "")
-    return int(text) if text.isdigit() and len(text) < 6 else 0
+    return typed_number(request.POST.get("days", "")) or 0
 
 
 def _context(request: Visit, person: Person, directive: Directive) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from governance.directives.states import DirectiveState
 from governance.enforcement import overview, queries
 from governance.enforcement.models import Run
 from governance.people.models import Person
+from governance.values import typed_number
 from governance.waivers.queries import exceptions_visible_to
 from governance.web import figures
 from governance.web.frames import frame_of
@@ -94,6 +95,6 @@ def find(request: Visit) -> HttpResponse:
                 Q(given_name__icontains=text) | Q(family_name__icontains=text) | Q(email__icontains=text) | Q(pk=text)
             )
             context["people"] = Person.objects.filter(wanted)[:10]
-        if text.isdigit() and len(text) < 10:
-            context["exceptions"] = exceptions_visible_to(request.user).filter(pk=int(text))
+        if (number := typed_number(text)) is not None:
+            context["exceptions"] = exceptions_visible_to(request.user).filter(pk=number)
     return render(request, "lookup/find.html", context)
