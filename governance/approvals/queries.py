@@ -33,6 +33,12 @@ def eligible(stage: RequestStage) -> QuerySet[User]:
     )
 
 
+def approvers(kind: str) -> QuerySet[User]:
+    """Every active account that could stand at some stage of a new request of a kind, conflicts aside."""
+    groups = [name for stage in stages_of(kind) for name in stage.groups]
+    return User.objects.filter(is_active=True, groups__name__in=groups).distinct()
+
+
 def why_not(user: User, request: Request) -> str | None:
     """The reason that keeps an account from deciding a request now, in words for that account; None if nothing does."""
     if request.state != RequestState.OPEN:

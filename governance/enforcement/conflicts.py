@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from governance.accounts.actor import Actor
+from governance.approvals import queries as approvals
 from governance.approvals.models import Request
 from governance.approvals.services import ConflictSpec
 from governance.directives import content
@@ -11,6 +12,9 @@ from governance.directives.states import DirectiveState, VersionState
 from governance.enforcement import candidates
 from governance.enforcement.decision import rule_truth, subject_and_policy
 from governance.enforcement.models import StoredPreview
+from governance.enforcement.policy import DirectiveRule
+from governance.enforcement.population import Sql, covered_truth, from_people, reads_organisation
+from governance.enforcement.sources import DJANGO
 from governance.people import queries as people
 from governance.rules import language
 
@@ -22,33 +26,62 @@ def writers(directive: Directive, version: DirectiveVersion) -> list[ConflictSpe
 
 
 def covered(actor: Actor, directive: Directive, request: Request) -> str | None:
-    """Nobody who is covered by a directive decides on its suspension, rescission or narrowing.
+    """Nobody who is covered by a directive decides on its suspension, rescission or narrowing: asked again at the vote.
 
     A directive whose rule is ``true``, such as a pause, covers everybody alike; it could never end if that were a conflict
     (docs/decisions/0005). A suspended one is looked at too, and one that still waits to learn whether it covers somebody.
     """
-    if request.kind in ("directive.resumption", "directive.confirmation"):
-        return None
-    watched = [directive]
-    if request.kind.startswith("directive.activation"):
-        version = directive.versions.select_related("directive", "replaces").get(state=VersionState.SUBMITTED)
-        if not _narrows(directive, version):
-            return None
-        watched += [version.replaces] if version.replaces else []
     person = people.person_of(actor.user) if actor.user else None
     if person is None:
         return None
+    version = None
+    if request.kind.startswith("directive.activation"):
+        version = directive.versions.select_related("directive", "replaces").get(state=VersionState.SUBMITTED)
     subject, _ = subject_and_policy(person.pk)
-    for each in watched:
-        if each.state not in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED) or each.version_in_force is None:
-            continue
-        rule = candidates.candidate(candidates.of_version(each.version_in_force)).rule
-        if rule.rule.tree == language.Const(True):
-            continue
+    for rule in _watched(directive, request.kind, version):
         truth = rule_truth(rule, subject)
         if truth is True or (truth is None and rule.on_unknown != OnUnknown.ALLOW):
             return f"You cannot decide this one. {rule.reference} covers you."
     return None
+
+
+def covered_approvers(directive: Directive, kind: str, version: DirectiveVersion | None = None) -> list[ConflictSpec]:
+    """The approvers whom it covers when it is asked for, by their accounts: kept with the request.
+
+    So a request that no approver could decide is refused at once, nobody is shown what they cannot decide, and a change of
+    somebody's address or record while it is open does not make an approver of them.
+    """
+    addresses = {user.email.lower(): user.pk for user in approvals.approvers(kind)}
+    found = []
+    for rule in _watched(directive, kind, version):
+        truth = covered_truth(rule.rule)
+        known = Sql("coalesce(") + truth + Sql(", %s)", (rule.on_unknown != OnUnknown.ALLOW,))
+        source = from_people(organisation=reads_organisation([rule.rule]))
+        statement = (
+            Sql(f"SELECT lower(p.email) FROM {source} WHERE lower(p.email) = ANY(%s) AND ", (list(addresses),)) + known
+        )
+        found += [
+            ConflictSpec(f"{rule.reference} covers you.", user_id=addresses[address])
+            for (address,) in DJANGO.rows(statement.text, statement.params)
+        ]
+    return found
+
+
+def _watched(directive: Directive, kind: str, version: DirectiveVersion | None) -> list[DirectiveRule]:
+    """The rules in force or suspended that a request would loosen; none where it only restricts."""
+    if kind in ("directive.resumption", "directive.confirmation"):
+        return []
+    watched = [directive]
+    if version is not None:
+        if not _narrows(directive, version):
+            return []
+        watched += [version.replaces] if version.replaces else []
+    rules = [
+        candidates.candidate(candidates.of_version(each.version_in_force)).rule
+        for each in watched
+        if each.state in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED) and each.version_in_force is not None
+    ]
+    return [rule for rule in rules if rule.rule.tree != language.Const(True)]
 
 
 def _narrows(directive: Directive, version: DirectiveVersion) -> bool:

@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import ignored_auth
 from governance.accounts.services import create_token
 from governance.api.authzen.application import DecisionApi
 from governance.api.authzen.metadata import OPENAPI
+from tests.extended import examples
 from tests.wire import services
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,9 @@ def token(machine: Any) -> str:
 
 @schema.parametrize()
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_requests_made_from_the_description_are_answered_as_it_says(case: Any, token: str, in_force: Any) -> None:
     # Every request is sent with a true token, whatever it was made with; wrong ones have tests of their own.

@@ -15,6 +15,7 @@ from governance.enforcement.services.exceptions import file_exception
 from governance.people.models import Person
 from governance.waivers.services import decide_exception
 from tests.conftest import REFERENCE
+from tests.extended import examples
 from tests.wire import Wire, services
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +185,7 @@ _CHANGES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_search_is_evaluation_for_everybody_whatever_is_on_record(
     data: Any, wire: Wire, in_force: Any, waived: None

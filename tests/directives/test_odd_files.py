@@ -27,6 +27,7 @@ from governance.errors import Invalid, Refused
 from governance.ledger.models import Entry, OutboxEvent
 from governance.waivers.models import Licence
 from tests import odd
+from tests.extended import examples
 
 pytestmark = pytest.mark.django_db
 SCENARIO_FILE = yaml.safe_load((SCENARIO / "scenario.yaml").read_text())
@@ -35,7 +36,7 @@ STORED = (
     Audience, Capability, ModelCapability, Provider,
 )  # fmt: skip
 FUZZ = settings(
-    max_examples=80, deadline=None, derandomize=True, database=None,
+    max_examples=examples(50), deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 

@@ -10,10 +10,11 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from governance.accounts.models import User
+from governance.approvals import queries as approval_queries
 from governance.approvals import services as approvals
 from governance.directives.models import DirectiveVersion
 from governance.enforcement import previews
-from governance.errors import PermissionRefused, WrongState
+from governance.errors import Invalid, PermissionRefused, WrongState
 from governance.people.models import Person
 from tests.directives.steps import (
     NARROWER,
@@ -172,3 +173,32 @@ def test_who_is_covered_does_not_let_it_end_sooner_or_unknown_people_pass_longer
         with pytest.raises(PermissionRefused, match="covers you"):
             vote(act_as, "idris")
         vote(act_as, verdict="reject")
+
+
+def test_being_covered_is_kept_with_the_request_whatever_becomes_of_the_address(act_as: Any, in_force: Any) -> None:
+    Person.objects.filter(pk="p002").update(citizenships=["GB"])
+    asked = ask(act_as, "rescission")
+    Person.objects.filter(pk="p002").update(email="somebody.else@example.com", citizenships=["US"])
+    idris = User.objects.get(username="idris")
+    assert asked not in approval_queries.inbox(idris)
+    assert "covers you" in (approval_queries.why_not(idris, asked) or "")
+    with pytest.raises(PermissionRefused, match="covers you"):
+        vote(act_as, "idris")
+
+
+@pytest.mark.parametrize("act", ["suspension", "rescission"])
+def test_a_request_that_no_approver_could_decide_is_refused_when_it_is_asked(
+    act: str, act_as: Any, in_force: Any
+) -> None:
+    Person.objects.filter(pk__in=["p001", "p002", "p006"]).update(citizenships=["GB"])
+    with pytest.raises(Invalid, match="Nobody could decide"):
+        ask(act_as, act)
+    assert not find().versions.exclude(state="in_force").exists()
+
+
+def test_a_narrower_version_that_no_approver_could_decide_is_refused_at_submission(act_as: Any, in_force: Any) -> None:
+    Person.objects.filter(pk__in=["p001", "p002", "p006"]).update(citizenships=["GB"])
+    new_version(act_as)
+    change(act_as, rule=NARROWER)
+    with pytest.raises(Invalid, match="Nobody could decide"):
+        submit(act_as)

@@ -21,6 +21,7 @@ from governance.enforcement.services import runs
 from governance.enforcement.services.first_start import SCENARIO
 from governance.enforcement.services.people import import_people
 from governance.people.models import HeldOrganisation, HeldPerson, Organisation, Person
+from tests.extended import examples
 
 pytestmark = pytest.mark.django_db
 _SHAPE = list(csv.DictReader(io.StringIO((SCENARIO / "people.csv").read_text())))
@@ -178,7 +179,7 @@ def _set_the_scene(data: Any) -> None:
         )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_import_turns_a_decision_from_deny_to_permit(data: Any, tmp_path: Path, machine: Any, in_force: Any) -> None:
     """Random files over random records: people move, organisations appear and change, both at once, on held states."""

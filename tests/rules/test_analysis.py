@@ -18,6 +18,7 @@ from governance.rules.analysis import Coverage, Relation, Verdict
 from governance.rules.attributes import SLOTS
 from governance.rules.closures import compile_closure
 from governance.rules.language import All, Any_, Const, Leaf, Not, Rule, parse
+from tests.extended import examples
 from tests.rules.test_compilers_agree import rules, truths_in_sql
 
 NO_LIMIT = 60.0
@@ -69,7 +70,7 @@ def facts_of(person: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(whole.get(name) for name in SLOTS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(a=coverages, b=coverages)
 def test_implication_is_what_looking_at_everybody_says(a: Coverage, b: Coverage) -> None:
     answer = analysis.implies(a, b, limit=NO_LIMIT)
@@ -82,7 +83,7 @@ def test_implication_is_what_looking_at_everybody_says(a: Coverage, b: Coverage)
         assert not covers(b, found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(a=coverages, b=coverages)
 def test_comparison_and_overlap_are_what_looking_at_everybody_says(a: Coverage, b: Coverage) -> None:
     compared = analysis.compare(a, b, limit=NO_LIMIT)
@@ -98,7 +99,7 @@ def test_comparison_and_overlap_are_what_looking_at_everybody_says(a: Coverage, 
     assert bool(overlap) is any(covers(a, facts) and covers(b, facts) for facts in EVERYBODY)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(a=coverages)
 def test_nobody_and_everybody_are_what_looking_at_everybody_says(a: Coverage) -> None:
     covered = [covers(a, facts) for facts in EVERYBODY]
@@ -110,7 +111,7 @@ def truths(rule: Rule) -> list[bool | None]:
     return [compile_closure(rule)(facts) for facts in EVERYBODY]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(a=small, b=small)
 def test_equivalence_is_the_same_truth_for_everybody(a: Rule, b: Rule) -> None:
     answer = analysis.equivalent(a, b, limit=NO_LIMIT)
@@ -121,7 +122,7 @@ def test_equivalence_is_the_same_truth_for_everybody(a: Rule, b: Rule) -> None:
         assert compile_closure(a)(found) is not compile_closure(b)(found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(rule=small)
 def test_a_dead_branch_changes_nothing_for_anybody_and_others_do(rule: Rule) -> None:
     found, whole = analysis.dead_branches(rule, limit=NO_LIMIT)
@@ -147,7 +148,7 @@ def _leave_out(rule: Rule, path: str) -> Rule:
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(a=rules(), b=rules(), unknown=st.booleans())
 def test_a_counterexample_over_the_whole_language_holds_in_both_compilers(a: Rule, b: Rule, unknown: bool) -> None:
     answer = analysis.implies(Coverage(a, unknown), Coverage(b, unknown), limit=NO_LIMIT)

@@ -12,6 +12,7 @@ from governance.rules import explain
 from governance.rules.attributes import SLOTS
 from governance.rules.closures import compile_closure
 from governance.rules.language import All, Any_, Const, Leaf, Not, Rule, leaves, parse
+from tests.extended import examples
 from tests.rules.test_compilers_agree import facts, rules
 
 TRUTHS = (True, False, None)
@@ -48,7 +49,7 @@ def person(truths: tuple[bool | None, ...]) -> tuple[Any, ...]:
     return tuple(values.get(name) for name in SLOTS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(rule=read_once(), data=st.data())
 def test_reasons_are_exactly_the_smallest_sets_that_force_the_outcome(rule: Rule, data: Any) -> None:
     order = [NAMES.index(leaf.attr) for leaf in leaves(rule)]
@@ -72,7 +73,7 @@ def test_reasons_are_exactly_the_smallest_sets_that_force_the_outcome(rule: Rule
     assert found == smallest
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(rule=rules(), people=st.lists(facts(), min_size=1, max_size=3), any_state=st.booleans())
 def test_a_trace_tells_the_truth_of_all_states_and_marks_the_leaves_of_its_reasons(
     rule: Rule, people: list[tuple[Any, ...]], any_state: bool

@@ -12,6 +12,7 @@ from governance.errors import Invalid
 from governance.rules import templates
 from governance.rules.language import Rule, dump, parse
 from governance.web.builder import Builder
+from tests.extended import examples
 from tests.rules.test_compilers_agree import rules
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,7 @@ def acted(rule: Any, *actions: str) -> Any:
     return builder.rule()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(rule=rules())
 def test_every_rule_survives_the_form(rule: Rule) -> None:
     document = dump(rule)
@@ -70,7 +71,7 @@ def test_undo_goes_back_one_change_at_a_time() -> None:
     assert acted(start, "template:pause", "undo") == start
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rule=rules(), data=st.data())
 def test_whatever_is_done_can_be_undone(rule: Rule, data: Any) -> None:
     verbs = st.sampled_from(["up", "down", "in", "out", "remove", "add", "group"])

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from governance.directives.models import Directive
 from governance.waivers.models import ExceptionRequest
 from tests.conftest import REFERENCE
+from tests.extended import examples
 from tests.odd import ODD_TEXT
 
 pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"
 Fields = dict[str, str]
 FUZZ = settings(
-    max_examples=30, deadline=None, derandomize=True, database=None,
+    max_examples=examples(20), deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 DRAFT: Fields = {

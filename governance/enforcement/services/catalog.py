@@ -17,7 +17,8 @@ from governance.enforcement import policy as policies
 from governance.enforcement.policy import Policy
 from governance.errors import Invalid, Refused
 from governance.ledger import services as ledger
-from governance.rules import language, narrowing
+from governance.rules import analysis, language
+from governance.rules.analysis import Coverage
 from governance.rules.countries import COUNTRIES
 from governance.values import longest
 
@@ -63,7 +64,9 @@ def _loosening(plan: CatalogPlan, policy: Policy) -> list[str]:
 
 
 def _narrower(new: Any, old: Any) -> bool:
-    return narrowing.implies(language.parse(new), language.parse(old))
+    """Whether it is proved that the new audience admits nobody whom the old one did not; what is not known is not admitted."""
+    admitted, before = (Coverage(language.parse(rule), unknown=False) for rule in (new, old))
+    return bool(analysis.implies(admitted, before))
 
 
 def _relied_on(model_id: int, policy: Policy) -> bool:

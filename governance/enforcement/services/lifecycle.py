@@ -51,13 +51,17 @@ def submit(*, actor: Actor, reference: str) -> Request:
     profiles.refuse_failing(directive, version.expanded_rule)
     directives.submit(actor=actor, directive=directive, version=version)
     preview = previews.store(version)
+    kind = _activation_kind(directive, version)
     return approvals.open_request(
         actor=actor,
-        kind=_activation_kind(directive, version),
+        kind=kind,
         subject=directive.subject,
         content_digest=preview.fingerprint,
         summary=f"Put version {version.number} in force: {directive.title}",
-        conflicts=conflicts.writers(directive, version),
+        conflicts=[
+            *conflicts.writers(directive, version),
+            *conflicts.covered_approvers(directive, kind, version),
+        ],
     )
 
 
@@ -313,9 +317,11 @@ def ask(*, actor: Actor, reference: str, act: str, reason: str = "") -> Request:
     directives.check(directive, act)
     if act == "confirmation":
         return emergencies.ask_again(actor, directive)
+    kind = f"directive.{act}"
     request = approvals.open_request(
-        actor=actor, kind=f"directive.{act}", subject=directive.subject, content_digest=_digest(directive, act),
+        actor=actor, kind=kind, subject=directive.subject, content_digest=_digest(directive, act),
         summary=f"{_VERBS[act]} {reference}: {directive.title}", reason=reason,
+        conflicts=conflicts.covered_approvers(directive, kind),
     )  # fmt: skip
     directives.record(actor, directive, f"{act}_asked", reason=reason)
     return request

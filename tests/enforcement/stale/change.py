@@ -25,12 +25,11 @@ from governance.accounts.models import User  # noqa: E402
 from governance.catalog.models import ModelCapability  # noqa: E402
 from governance.directives import services as directives  # noqa: E402
 from governance.directives.content import DirectiveStatement, ScopeLine, VersionStatement  # noqa: E402
-from governance.directives.models import Directive  # noqa: E402
 from governance.enforcement import tasks  # noqa: E402
 from governance.enforcement.services import lifecycle  # noqa: E402
-from governance.people.models import Person  # noqa: E402
-from governance.waivers.models import ExceptionRequest, Waiver, WaiverCapability  # noqa: E402
-from governance.waivers.states import ExceptionState  # noqa: E402
+from governance.enforcement.services.exceptions import file_exception  # noqa: E402
+from governance.waivers.models import Waiver  # noqa: E402
+from governance.waivers.services import decide_exception  # noqa: E402
 
 REFERENCE = "US-2026-06-12"
 PAUSE = 0.02
@@ -82,28 +81,22 @@ class RecordLane:
 
 
 class WaiverLane:
-    """Waivers for one person (p010), opened and ended in turn."""
+    """Waivers for one person (p010), opened by the last approval and ended in turn."""
 
     def prepare(self, number: int) -> None:
-        pass
+        if number % 2:
+            return
+        self.request = file_exception(
+            actor=_as("hana"), reference=REFERENCE, person_id="p010", items=[("fable-5", "use")], days=9, reason="test"
+        )
+        decide_exception(actor=_as("idris"), exception_id=self.request.pk, verdict="approve")
 
     def change(self, number: int) -> bool:
-        before = timezone.now() - timedelta(seconds=5)  # so that its dates are not what decides
         if number % 2:
+            before = timezone.now() - timedelta(seconds=5)  # so that its dates are not what decides
             Waiver.objects.filter(person_id="p010", ended_at=None).update(ended_at=before, end_reason="test")
             return False
-        directive = Directive.objects.get(reference=REFERENCE)
-        request = ExceptionRequest.objects.create(
-            directive=directive, version=directive.version_in_force, person=Person.objects.get(pk="p010"), days=9,
-            reason="test", state=ExceptionState.APPROVED, filer=User.objects.get(username="hana"), digest="d" * 64,
-        )  # fmt: skip
-        item = ModelCapability.objects.get(model__slug="fable-5", capability__slug="use")
-        request.model_capabilities.add(item)
-        waiver = Waiver.objects.create(
-            person_id="p010", directive=directive, request=request, starts_at=before - timedelta(seconds=1),
-            ends_at=before + timedelta(days=9),
-        )  # fmt: skip
-        WaiverCapability.objects.create(waiver=waiver, model_capability=item)
+        decide_exception(actor=_as("peter"), exception_id=self.request.pk, verdict="approve")
         return True
 
 
