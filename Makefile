@@ -27,7 +27,7 @@ run: $(VENV)/.installed  ## bring up everything, in one foreground process group
 	@exec $(BIN)/python -m governance.runtime.supervise
 
 test: $(VENV)/.installed-dev  ## the tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup
 
 bench: $(VENV)/.installed-dev  ## the benchmarks; SCALE=1000000 sets the population
 	@$(BIN)/python -m bench --scale $(SCALE)

@@ -28,6 +28,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     with django_db_blocker.unblock():
         from governance.enforcement.services.first_start import first_start
 
+        _write_without_waiting()
         first_start(mode="1", password=PASSWORD)
         name = connection.settings_dict["NAME"]
         connections.close_all()
@@ -39,6 +40,15 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         connections.close_all()
         with _maintenance() as admin:
             admin.execute(f'DROP DATABASE IF EXISTS "{name}_template"')
+
+
+def _write_without_waiting() -> None:
+    """The embedded server of the tests need not survive a crash: nothing waits for the disk. An external one is left as it is."""
+    if connection.settings_dict["HOST"].startswith(str(settings.DATA_DIR)):
+        with _maintenance() as admin:
+            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                admin.execute(f"ALTER SYSTEM SET {name} = off")
+            admin.execute("SELECT pg_reload_conf()")
 
 
 def _maintenance() -> psycopg.Connection:

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -38,11 +39,12 @@ def ensure_demo_accounts(*, actor: Actor, password: str) -> list[str]:
     """
     actor.require("administer")
     created = []
+    encoded = make_password(password)  # once: it is one password, and making it takes most of a first start
     for account in DEMO_ACCOUNTS:
         if User.objects.filter(username=account.username).exists():
             continue
-        user = User.objects.create_user(
-            account.username, account.email, password, full_name=account.full_name, is_demo=True
+        user = User.objects.create(
+            username=account.username, email=account.email, full_name=account.full_name, is_demo=True, password=encoded
         )
         user.groups.set(Group.objects.filter(name__in=account.roles))
         created.append(account.username)

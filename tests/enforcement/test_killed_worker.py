@@ -32,7 +32,7 @@ def test_kill_9_of_the_worker_in_the_middle_of_a_run_changes_nothing_but_time(tm
     product = Product(tmp_path / "data")
     try:
         product.wait_until_ready()
-        assert product.manage("generate_population", "300000").returncode == 0
+        assert product.manage("generate_population", "120000").returncode == 0
         preview = json.loads(product.manage("directive", "preview", REFERENCE, "--json").stdout)
         for arguments in (("submit", REFERENCE, "--as", "lucia"), ("approve", REFERENCE, "--as", "peter")):
             done = product.manage("directive", *arguments)
