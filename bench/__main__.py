@@ -23,9 +23,9 @@ def main() -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "governance.settings"
     os.environ["DATA_DIR"] = str(Path(os.environ.get("DATA_DIR", ROOT / "var")).resolve() / "bench")
     os.environ["CELERY_BROKER_URL"] = "memory://"
-    from governance.runtime import database
+    from governance.runtime import database, paths
 
-    urls = database.embedded(Path(os.environ["DATA_DIR"]))
+    urls = database.embedded(paths.data_dir(os.environ["DATA_DIR"]))
     os.environ["DATABASE_URL"] = urls.owner  # VACUUM and ANALYZE are the owner's
     import django
 
