@@ -120,7 +120,7 @@ def frozen(data: Path) -> Callable[[], float]:
 
 def test_a_database_that_is_killed_or_frozen_costs_time_and_never_a_permit(tmp_path: Path) -> None:
     product = Product(tmp_path / "data")
-    load = None
+    load, threads = None, []
     try:
         product.wait_until_ready()
         for arguments in (("submit", "lucia"), ("approve", "peter"), ("activate", "lucia")):
@@ -140,6 +140,8 @@ def test_a_database_that_is_killed_or_frozen_costs_time_and_never_a_permit(tmp_p
     finally:
         if load is not None:
             load.stop.set()
+        for thread in threads:  # nobody asks any more when the product is stopped
+            thread.join(15)
         product.stop()
     assert not [answer for answer in load.answers if answer[2] == DENIED and answer[4]], (
         "never a permit to a denied person"
