@@ -178,3 +178,14 @@ def test_a_refused_confirmation_can_be_asked_for_again_from_the_page(
     client.post(f"/directives/{REFERENCE}/act", {"act": "confirm", "reason": "counsel has seen the letter"})
     lifecycle.vote(actor=act_as("peter"), reference=REFERENCE, verdict="approve")
     assert "not confirmed" not in words(client.get(f"/directives/{REFERENCE}/"))
+
+
+def test_the_approver_of_an_end_sees_who_begins_to_have_access_again(
+    sign_in: Callable[[str], Client], act_as: Any, in_force: Any
+) -> None:
+    for act in ("suspension", "rescission"):
+        asked = lifecycle.ask(actor=act_as("lucia"), reference=REFERENCE, act=act, reason="withdrawn")
+        page = words(sign_in("idris").get(f"/approvals/{asked.pk}/"))
+        assert "21 people begin to have access again" in page
+        assert "people whose citizenships do not include United States" in page
+        lifecycle.withdraw(actor=act_as("lucia"), reference=REFERENCE)

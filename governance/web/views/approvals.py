@@ -99,6 +99,7 @@ def _directive(asked: Request) -> dict[str, Any]:
         figures = stored.figures if stored else previews.as_json(effect, previews.preview_of(effect, fingerprint=False))
         context |= {
             "preview": figures,
+            "ending": ending,
             "second_baseline": previews.second_baseline(question) if opening else None,
             "remarks": remarks.of_version(version) if opening else [],
             "sentence": english.sentence(language.parse(version.rule_as_fixed)),
