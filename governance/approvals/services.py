@@ -123,6 +123,12 @@ def lock(request_id: int) -> Request:
     return request
 
 
+def open_digest(subject: str) -> str:
+    """What the open request about a subject is bound to, as it is now; empty when there is none."""
+    found = Request.objects.filter(subject=subject, state=RequestState.OPEN).values_list("content_digest", flat=True)
+    return found.first() or ""
+
+
 def open_request_for(subject: str) -> Request:
     """The open request about a subject, locked. Raises ``WrongState`` when there is none (any more)."""
     request = Request.objects.select_for_update().filter(subject=subject, state=RequestState.OPEN).first()

@@ -78,8 +78,10 @@ def _activation_kind(directive: Directive, version: DirectiveVersion) -> str:
 def vote(*, actor: Actor, reference: str, verdict: str, comment: str = "", seen: str | None = None) -> Outcome:
     """Decide the one open request about a directive; its last approval acts on the outcome in this transaction.
 
-    ``seen`` is the content digest the page showed: a request that changed since is refused.
+    ``seen`` is the content digest the page showed, or else what is asked for as the vote begins: a request that changed
+    since, or took the place of another while this waited for its turn, is refused.
     """
+    seen = seen or approvals.open_digest(f"directive:{reference}")
     directive = directives.lock(reference)
     request = approvals.open_request_for(directive.subject)
     if request.content_digest != _asked_about(directive, request.kind):
@@ -89,7 +91,7 @@ def vote(*, actor: Actor, reference: str, verdict: str, comment: str = "", seen:
         request=request,
         verdict=verdict,
         comment=comment,
-        content_digest=seen or request.content_digest,
+        content_digest=seen,
         extra_conflict=conflicts.covered(actor, directive, request),
     )
     if verdict == Verdict.APPROVE:
