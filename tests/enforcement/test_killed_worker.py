@@ -32,12 +32,19 @@ def test_kill_9_of_the_worker_in_the_middle_of_a_run_changes_nothing_but_time(tm
     product = Product(tmp_path / "data")
     try:
         product.wait_until_ready()
-        assert product.manage("generate_population", "120000").returncode == 0
+        assert product.manage("generate_population", "200000").returncode == 0
         preview = json.loads(product.manage("directive", "preview", REFERENCE, "--json").stdout)
         for arguments in (("submit", REFERENCE, "--as", "lucia"), ("approve", REFERENCE, "--as", "peter")):
             done = product.manage("directive", *arguments)
             assert done.returncode == 0, done.stderr
+        # Held until the activation has returned, so that the first kill always comes while the run goes on.
+        held = workers(product)
+        for process in held:
+            process.suspend()
         assert product.manage("directive", "activate", REFERENCE, "--as", "lucia").returncode == 0
+        for process in held:
+            process.resume()
+        time.sleep(0.5)
         kills, states = 0, []
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
