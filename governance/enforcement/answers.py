@@ -141,8 +141,8 @@ def in_words(decision: Decision, manager: str | None = None) -> str:
         answered = ", answered by a waiver" if entry["waived"] else ", no waiver in force" if entry["denies"] else ""
         lines.append(f"Directive {entry['reference']} ({entry['effect']}): {entry['truth']}{answered}")
         lines += _tree(entry["rule"])
-        if len(entry["rule"]["reasons"]) > 1:
-            lines.append(f"  Any one of {len(entry['rule']['reasons'])} sets of conditions would decide this alone.")
+        if many := explain.how_many(entry["rule"]):
+            lines.append(f"  {many}")
     lines += [f"Next: {step}" for step in next_steps(decision, manager)]
     return "\n".join(lines)
 
