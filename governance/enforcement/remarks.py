@@ -17,13 +17,13 @@ from governance.enforcement import policy as policies
 from governance.enforcement.candidates import Question
 from governance.enforcement.policy import DirectiveRule
 from governance.rules import analysis
-from governance.rules.analysis import Comparison, Coverage, Relation, Verdict
+from governance.rules.analysis import Budget, Comparison, Coverage, Relation, Verdict
 from governance.rules.attributes import ATTRIBUTES, SLOTS, Type
 from governance.rules.countries import COUNTRIES
 from governance.rules.language import Const
 
-LIMIT = 0.5
-"""Seconds for one question; a page asks a handful, and stays under the two seconds that a question may take in all."""
+SHARE = 0.5
+"""Seconds for one question of the two that everything a page asks may take: a hard one leaves time for the others."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ def coverage(rule: DirectiveRule) -> Coverage:
 def about(question: Question) -> list[Remark]:
     """Everything worth saying of a version: its rule alone, against the version in force, against the other directives."""
     rule = candidates.candidate(question).rule
-    policy = policies.refreshed()
-    found = _of_rule(rule)
+    policy, budget = policies.refreshed(), Budget()
+    found = _of_rule(rule, budget)
     former = policy.directive(rule.directive_id)
     if former is not None:
-        found.append(against_former(rule, former))
+        found.append(against_former(rule, former, budget))
     found += [
         remark
         for other in policy.directives
-        if other.directive_id != rule.directive_id and (remark := _beside(rule, other)) is not None
+        if other.directive_id != rule.directive_id and (remark := _beside(rule, other, budget)) is not None
     ]
     return found
 
@@ -86,24 +86,25 @@ def about(question: Question) -> list[Remark]:
 def of_version(version: DirectiveVersion) -> list[Remark]:
     """What is proved of a version on its own page: its rule, and how it stands to the version before it."""
     rule = candidates.candidate(candidates.of_version(version)).rule
-    found = _of_rule(rule)
+    budget = Budget()
+    found = _of_rule(rule, budget)
     before = version.directive.versions.filter(number__lt=version.number).order_by("-number").first()
     if before is not None:
         old = candidates.candidate(candidates.of_version(before)).rule
-        found.append(against_former(rule, old, name=f"version {before.number}"))
+        found.append(against_former(rule, old, budget, name=f"version {before.number}"))
     return found
 
 
-def _of_rule(rule: DirectiveRule) -> list[Remark]:
+def _of_rule(rule: DirectiveRule, budget: Budget) -> list[Remark]:
     tree, covers = rule.rule.tree, coverage(rule)
     if isinstance(tree, Const):
         return []  # everybody or nobody on purpose: the sentence says it
-    nobody = analysis.covers_nobody(covers, limit=LIMIT)
+    nobody = analysis.covers_nobody(covers, budget=budget.share(SHARE))
     if nobody:
         return [Remark("warn", "No possible person is covered by this rule. Its conditions contradict one another.")]
-    if analysis.covers_everybody(covers, limit=LIMIT):
+    if analysis.covers_everybody(covers, budget=budget.share(SHARE)):
         return [Remark("warn", "Every possible person is covered by this rule, whatever their record says.")]
-    dead, whole = analysis.dead_branches(tree, limit=LIMIT)
+    dead, whole = analysis.dead_branches(tree, budget=budget.share(SHARE))
     found = [
         Remark("warn", f"This part changes nothing and can be left out: {branch.text} ({branch.path}).")
         for branch in dead
@@ -113,9 +114,11 @@ def _of_rule(rule: DirectiveRule) -> list[Remark]:
     return found
 
 
-def against_former(new: DirectiveRule, old: DirectiveRule, name: str = "the version in force") -> Remark:
+def against_former(
+    new: DirectiveRule, old: DirectiveRule, budget: Budget, name: str = "the version in force"
+) -> Remark:
     """How a new version stands to the one it would supersede."""
-    compared = analysis.compare(coverage(new), coverage(old), limit=2 * LIMIT)
+    compared = analysis.compare(coverage(new), coverage(old), budget=budget.share(SHARE))
     more, fewer = len(new.scope - old.scope), len(old.scope - new.scope)
     scope = _scope_words(more, fewer)
     relation = _with_scope(compared.relation, more=bool(more), fewer=bool(fewer))
@@ -156,14 +159,14 @@ def _examples(compared: Comparison) -> tuple[Example, ...]:
     return tuple(found)
 
 
-def _beside(rule: DirectiveRule, other: DirectiveRule) -> Remark | None:
+def _beside(rule: DirectiveRule, other: DirectiveRule, budget: Budget) -> Remark | None:
     """What the version is beside another directive in force; None when they have no capability in common."""
     if not rule.scope & other.scope:
         return None
-    within = analysis.implies(coverage(rule), coverage(other), limit=LIMIT)
+    within = analysis.implies(coverage(rule), coverage(other), budget=budget.share(SHARE))
     if within and rule.scope <= other.scope and other.effect == "deny":
         return Remark("info", f"Adds nothing to {other.reference} while that is in force: it covers everybody already.")
-    together = analysis.overlap(coverage(rule), coverage(other), limit=LIMIT)
+    together = analysis.overlap(coverage(rule), coverage(other), budget=budget.share(SHARE))
     if together.verdict is Verdict.NO:
         return Remark("none", f"Covers nobody whom {other.reference} covers.")
     if together.verdict is Verdict.UNDETERMINED or within.verdict is Verdict.UNDETERMINED:

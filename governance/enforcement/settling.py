@@ -11,7 +11,7 @@ from typing import Any
 
 from governance.enforcement.decision import Decision, Subject
 from governance.enforcement.sources import DJANGO, CannotDecide, Source
-from governance.rules.analysis import Verdict, possible
+from governance.rules.analysis import Budget, Verdict, possible
 from governance.rules.attributes import ATTRIBUTES, SLOTS
 from governance.rules.language import Rule, attributes_of
 
@@ -71,9 +71,9 @@ def _verifiable(name: str, facts: Mapping[str, Any]) -> bool:
 
 def _try(by: str, rule: Rule, facts: Mapping[str, Any], names: tuple[str, ...], *, wanted: bool) -> Settling | None:
     free = frozenset(names)
-    if possible(rule, truth=wanted, facts=facts, free=free, limit=LIMIT).verdict is not Verdict.YES:
+    if possible((rule, [wanted]), facts=facts, free=free, budget=Budget(LIMIT)).verdict is not Verdict.YES:
         return None
-    still_unknown = possible(rule, truth=None, facts=facts, free=free, limit=LIMIT)
+    still_unknown = possible((rule, [None]), facts=facts, free=free, budget=Budget(LIMIT))
     return Settling(by, names, certain=still_unknown.verdict is Verdict.NO)
 
 
