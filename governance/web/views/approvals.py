@@ -101,7 +101,7 @@ def _directive(asked: Request) -> dict[str, Any]:
             "preview": figures,
             "ending": ending,
             "second_baseline": previews.second_baseline(question) if opening else None,
-            "remarks": remarks.of_version(version) if opening else [],
+            "remarks": remarks.about(question) if opening else [],
             "sentence": english.sentence(language.parse(version.rule_as_fixed)),
             "stored": stored,
             "difference": previews.difference(version) if stored and asked.state == "open" else None,

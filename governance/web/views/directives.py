@@ -101,7 +101,7 @@ def version(request: Visit, reference: str, number: int) -> HttpResponse:
         "chosen": chosen,
         "preview": preview,
         "second_baseline": previews.second_baseline(question),
-        "remarks": remarks.of_version(chosen),
+        "remarks": remarks.about(question),
         "trials": profiles.run(chosen.directive, candidates.content.expand(chosen.rule_as_fixed)),
         "sentence": preview["rule_text"],
         "scope": list(chosen.scope.select_related("model", "capability")),
