@@ -86,7 +86,11 @@ _SCHEMAS: dict[str, Any] = {
             "help_url": {"type": "string"},
             "summary": {"type": "string", "description": "With scope explain."},
             "next_steps": {"type": "array", "items": {"type": "string"}, "description": "With scope explain."},
-            "trace": {"type": "object", "description": "With scope explain: truth values, never attribute values."},
+            "trace": {
+                "type": "object",
+                "description": "With scope explain: truth values, never attribute values; waivers and grants looked at. A"
+                " rule is null when the time for the explanations of a request was over.",
+            },
         },
     },
     "Decision": {
