@@ -16,7 +16,8 @@ from governance.enforcement.services import lifecycle
 from governance.errors import Invalid
 from governance.ledger.models import Entry
 from governance.people.models import Person
-from tests.conftest import REFERENCE
+from tests.conftest import REFERENCE, put_in_force
+from tests.directives import steps
 
 pytestmark = pytest.mark.django_db
 EDIT = f"/directives/{REFERENCE}/edit"
@@ -168,6 +169,50 @@ def test_an_approver_sees_that_the_plan_is_out_of_date(sign_in: Callable[[str], 
     assert "5 more people and 0 fewer are covered or unknown than the 21" in page
     vote = client.post(f"/approvals/{asked.pk}/vote", {"verdict": "approve", "seen": asked.content_digest})
     assert vote.status_code == 409
+
+
+def test_an_approver_reads_how_the_version_stands_to_the_one_in_force_and_to_other_directives(
+    sign_in: Callable[[str], Client], act_as: Any, in_force: Any
+) -> None:
+    """Version 2 was rejected: version 3 is as it, and narrower than what is in force."""
+    steps.new_version(act_as, rule=steps.NARROWER)
+    steps.pause(act_as)
+    client = sign_in("lucia")
+    for number in (2, 3):
+        asked = steps.submit(act_as)
+        page = words(sign_in("peter").get(f"/approvals/{asked.pk}/"))
+        assert "Strictly narrower than the version in force: nobody is added." in page
+        assert "Adds nothing to PAUSE-1 while that is in force" in page
+        assert "Adds nothing to PAUSE-1" in words(client.get(f"/directives/{REFERENCE}/versions/{number}"))
+        steps.vote(act_as, verdict="reject")
+
+
+def test_an_approver_sees_the_test_people_and_which_were_removed_or_changed(
+    sign_in: Callable[[str], Client], act_as: Any
+) -> None:
+    client = sign_in("lucia")
+    save(client, "gone before", "covered", citizenships="JP")
+    client.post(f"/directives/{REFERENCE}/test-people/{TestPerson.objects.get().pk}/remove")
+    save(client, "citizen", "not_covered", citizenships="US")
+    save(client, "unasked", "unknown")
+    done = put_in_force(act_as)
+    assert done.version.number == 1
+    steps.new_version(act_as)
+    save(client, "green card", "not_covered", citizenships="JP", permanent_residences="US")
+    with pytest.raises(Invalid, match="green card"):
+        steps.submit(act_as)
+    for name in ("green card", "unasked"):
+        client.post(f"/directives/{REFERENCE}/test-people/{TestPerson.objects.get(name=name).pk}/remove")
+    save(client, "unasked", "unknown")
+    save(client, "citizen", "not_covered", citizenships="US, JP")
+    asked = steps.submit(act_as)
+    page = words(sign_in("peter").get(f"/approvals/{asked.pk}/"))
+    assert "Test people 2 profiles, 2 removed or changed" in page
+    assert re.search(r"citizen Not covered As expected", page)
+    assert re.search(r"green card Removed by lucia, .* since version 1 took force Removed", page)
+    assert re.search(r"citizen Changed by lucia, .* since version 1 took force Changed", page)
+    assert "gone before" not in page
+    assert page.count("unasked") == 1, "removed and put back as it was"
 
 
 def test_a_refused_confirmation_can_be_asked_for_again_from_the_page(
