@@ -126,14 +126,16 @@ def against(new: DirectiveRule, old: DirectiveRule, name: str, now: datetime, bu
     more, fewer = len(new.scope - old.scope), len(old.scope - new.scope)
     relation = _with_scope(compared.relation, more=bool(more), fewer=bool(fewer))
     differ = terms.differences(new, old, name.partition(",")[0], now)
+    tone = _TONES.get(relation, "none")
     if not differ:
         parts = [_ON_THE_SAME_TERMS[relation].format(name=name), _scope_words(more, fewer)]
     else:
         covered = terms.people(new, old, budget)
         in_all = _with_scope(covered.relation, more=bool(more), fewer=bool(fewer))
         compared = covered if in_all is not Relation.UNDETERMINED else compared
+        tone = "none" if tone == "ok" else tone  # fewer are covered, and the terms may be stricter
         parts = [_on_other_terms(relation, in_all, name), _scope_words(more, fewer), differ]
-    return Remark(_TONES.get(relation, "none"), " ".join(part for part in parts if part), _examples(compared))
+    return Remark(tone, " ".join(part for part in parts if part), _examples(compared))
 
 
 _TONES = {Relation.NARROWER: "ok", Relation.SAME: "none", Relation.WIDER: "warn", Relation.NEITHER: "warn"}

@@ -187,7 +187,7 @@ def test_a_waiver_in_force_is_said_to_be_in_force_also_where_nothing_is_left_to_
     assert waiver["state"] == "in_force"
     text = page(sign_in("lucia"), "p009", "fable-5/use")
     assert "Waiver from US-2026-06-12 In force, not needed" in text
-    assert f"Waiver {waiver['id']}, from exception {waiver['exception']} :" in text
+    assert f"Waiver {waiver['id']}, from exception {waiver['exception']} : in force," in text
     assert "US-2026-06-12 does not apply" in text
     assert f"waiver {waiver['id']} (exception {waiver['exception']})" in why("p009", "fable-5/use")
 
@@ -218,8 +218,8 @@ def test_what_has_ended_or_not_begun_is_listed_and_marked(
         assert f"Grant {grant.pk}, to the person:" in text
         assert f"grant {grant.pk} to the person" in told
     assert "Waiver from US-2026-06-12 None in force" in text
-    assert ", not begun" in text
-    assert ", ended" in text
+    assert ": not begun," in text
+    assert ": ended," in text
 
 
 @pytest.mark.django_db
