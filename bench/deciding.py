@@ -19,6 +19,7 @@ from bench.measure import Result
 from governance.accounts.actor import Actor
 from governance.accounts.models import ApiToken
 from governance.accounts.services import create_token
+from governance.runtime import admission
 
 ROOT = Path(__file__).resolve().parents[1]
 PATH = "/access/v1/evaluation"
@@ -27,13 +28,14 @@ SECONDS = 3
 PROGRAMS = {
     "ours": ("governance.wsgi:application", {}),
     "bare": ("bench.programs.bare:application", {"BARE_STATEMENT": "same"}),
+    "past cursors": ("bench.programs.bare:application", {"BARE_STATEMENT": "same", "BARE_ASKS": "look_up"}),
     "lookup": ("bench.programs.bare:application", {"BARE_STATEMENT": "lookup"}),
     "naive": ("bench.programs.naive:application", {}),
 }
 
 
 def measure(samples: int) -> list[Result]:
-    """``decision_throughput`` and ``decision_latency_p99``, all four programs in turn, as often as ``samples``."""
+    """``decision_throughput`` and ``decision_latency_p99``, all programs in turn, as often as ``samples``."""
     number = ApiToken.objects.filter(name__startswith="bench").count()
     token = create_token(actor=Actor.machine("cli:bench"), name=f"bench {number}", scopes=["decide"])
     with connection.cursor() as cursor:
@@ -56,7 +58,8 @@ def measure(samples: int) -> list[Result]:
                 slow[name].append(found[int(len(found) * 0.99)])
     medians = {name: statistics.median(found) for name, found in rates.items()}
     beside = (
-        f"bare primary-key look-up {medians['lookup']:,.0f}/s, naive Django view {medians['naive']:,.0f}/s; "
+        f"bare primary-key look-up {medians['lookup']:,.0f}/s, naive Django view {medians['naive']:,.0f}/s, "
+        f"the bare program when it too asks past cursors {medians['past cursors']:,.0f}/s; "
         f"load by {load.tool()}, {load.CONNECTIONS} connections"
     )
     p99 = f"at {half:,.0f}/s; bare primary-key look-up {statistics.median(slow['lookup']):.1f} ms"
@@ -73,7 +76,7 @@ def _served(target: str, more: dict[str, str]) -> Iterator[int]:
         port = probe.getsockname()[1]
     command = [
         str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "2", "--blocking-threads", "4", "--backpressure", "64", "--no-access-log",
+        "--workers", "2", "--blocking-threads", str(admission.THREADS), "--backpressure", "64", "--no-access-log",
         "--log-level", "error", target,
     ]  # fmt: skip
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | more)

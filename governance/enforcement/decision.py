@@ -116,7 +116,7 @@ _DATE_SLOTS = tuple(index for index, name in enumerate(SLOTS) if name == "person
 def read_people(person_ids: Iterable[str], source: Source = DJANGO) -> Reading:
     """Everything about these people that decisions depend on, with the epoch, in one SQL round trip."""
     wanted = tuple(person_ids)
-    rows = source.rows(READ_ONE, wanted) if len(wanted) == 1 else source.rows(_READ_MANY, (list(set(wanted)),))
+    rows = source.look_up(READ_ONE, wanted[0]) if len(wanted) == 1 else source.rows(_READ_MANY, (list(set(wanted)),))
     if not rows:
         raise CannotDecide("no policy epoch")
     epoch, now, snapshot = rows[0][:3]

@@ -128,6 +128,11 @@ class Policy:
     def by_id(self) -> Mapping[int, ModelCapability]:
         return {item.id: item for item in self.model_capabilities.values()}
 
+    @cached_property
+    def searches(self) -> dict[int, Any]:
+        """Where searches keep their compiled statements, by model capability; they last as long as the policy."""
+        return {}
+
     def directive(self, directive_id: int) -> DirectiveRule | None:
         return next((rule for rule in self.directives if rule.directive_id == directive_id), None)
 

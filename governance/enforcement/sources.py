@@ -2,7 +2,7 @@
 
 Both run the same statements. The pool exists because Django's database wrapper costs more than the question
 (docs/decisions/0007): autocommit, prepared statements, and hard limits on every wait, so that a database that is down, slow or
-gone costs a caller a second and never a permit.
+gone costs a caller a second and never a permit. The one statement of a decision goes past cursors too (``Link.look_up``).
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import psycopg
 from django.db import DatabaseError, InterfaceError, connection
+from psycopg import pq
+from psycopg.adapt import Transformer
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 
@@ -31,6 +32,10 @@ class Source(Protocol):
     def name(self) -> str: ...
 
     def rows(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+    def look_up(self, text: str, key: str) -> list[tuple[Any, ...]]:
+        """``rows(text, (key,))`` for the few statements that are asked all the time, with one parameter of type text."""
+        ...
 
 
 class DjangoSource:
@@ -48,8 +53,49 @@ class DjangoSource:
         except (DatabaseError, InterfaceError) as error:
             raise CannotDecide(type(error).__name__) from error
 
+    def look_up(self, text: str, key: str) -> list[tuple[Any, ...]]:
+        return self.rows(text, (key,))
+
 
 DJANGO = DjangoSource()
+
+
+class Link(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that can answer one prepared statement without a cursor: a cursor costs as much as the way to the server."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._look_ups: dict[str, bytes] = {}  # statement → its name on the server
+        self._loading = Transformer(self)
+
+    def look_up(self, text: str, key: str) -> list[tuple[Any, ...]]:
+        """The rows of ``text`` with its one ``%s``, a text. Only for statements fixed in the code: each stays prepared.
+
+        Raises what a cursor would raise: the psycopg error of the server's SQLSTATE, ``OperationalError`` when it is gone.
+        """
+        if "\x00" in key:  # libpq ends a text there, and would look up another
+            raise psycopg.DataError("a NUL character is no text to PostgreSQL")
+        name = self._look_ups.get(text) or self._prepare(text)
+        # The wait is libpq's own, without the GIL; whoever must end it shuts the socket (``_Watch``).
+        result = self.pgconn.exec_prepared(name, [key.encode()])
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise _error_of(result)
+        self._loading.set_pgresult(result)
+        return self._loading.load_rows(0, result.ntuples, tuple)
+
+    def _prepare(self, text: str) -> bytes:
+        name = f"look_up_{len(self._look_ups)}".encode()
+        result = self.pgconn.prepare(name, text.replace("%s", "$1").encode())
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise _error_of(result)
+        self._look_ups[text] = name
+        return name
+
+
+def _error_of(result: pq.abc.PGresult) -> psycopg.Error:
+    state = result.error_field(pq.DiagnosticField.SQLSTATE)
+    kind = psycopg.errors.lookup(state.decode()) if state else psycopg.OperationalError
+    return kind(result.get_error_message())
 
 
 class PooledSource:
@@ -61,13 +107,20 @@ class PooledSource:
 
     def __init__(self, conninfo: str, *, size: int, limit: float, title: str) -> None:
         self._conninfo, self._size, self._limit, self._title = conninfo, size, limit, title
-        self._pool: ConnectionPool | None = None
+        self._pool: ConnectionPool[Any] | None = None
         self._opening = threading.Lock()
         self._watch = _Watch()
         self.name = str(psycopg.conninfo.conninfo_to_dict(conninfo).get("dbname"))
 
     def rows(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._answer(_by_cursor, text, params)
+
+    def look_up(self, text: str, key: str) -> list[tuple[Any, ...]]:
+        return self._answer(Link.look_up, text, key)
+
+    def _answer(self, ask: Callable[[Link, str, Any], list[tuple[Any, ...]]], text: str, params: Any) -> list[Any]:
         pool = self._pool or self._open()
+        waiting = self._watch.waiting()
         deadline = time.monotonic() + self._limit
         # After a restart of the server every connection in the pool is broken; each is tried once, then a fresh one.
         for _ in range(self._size + 1):
@@ -75,16 +128,23 @@ class PooledSource:
             if left <= 0:
                 break
             try:
-                with pool.connection(timeout=left) as link, self._watch.over(link, deadline):
-                    return link.execute(text, params).fetchall()
+                link: Any = pool.getconn(left)
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
                 raise CannotDecide("no connection") from error
+            key = id(link)
+            # The server's own limit comes first: its refusal leaves the connection usable.
+            waiting[key] = (deadline + 0.2, link)
+            try:
+                return ask(link, text, params)
             except psycopg.errors.QueryCanceled as error:
                 raise CannotDecide("too slow") from error
             except psycopg.OperationalError:
                 continue
             except psycopg.Error as error:
                 raise CannotDecide(type(error).__name__) from error
+            finally:
+                waiting.pop(key, None)
+                pool.putconn(link)
         raise CannotDecide("the database does not answer")
 
     def close(self) -> None:
@@ -94,11 +154,12 @@ class PooledSource:
         if pool is not None:
             pool.close(timeout=1)
 
-    def _open(self) -> ConnectionPool:
+    def _open(self) -> ConnectionPool[Any]:
         with self._opening:
             if self._pool is None:
                 self._pool = ConnectionPool(
                     self._conninfo,
+                    connection_class=Link,
                     min_size=1,
                     max_size=self._size,
                     open=True,
@@ -121,6 +182,10 @@ class PooledSource:
             return self._pool
 
 
+def _by_cursor(link: Link, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return link.execute(text, params).fetchall()
+
+
 class _Watch:
     """Cuts a connection whose answer does not come: ``statement_timeout`` is the server's promise, this is ours."""
 
@@ -129,17 +194,11 @@ class _Watch:
         self._pid = 0
         self._starting = threading.Lock()
 
-    @contextmanager
-    def over(self, link: psycopg.Connection, deadline: float) -> Iterator[None]:
+    def waiting(self) -> dict[int, tuple[float, psycopg.Connection]]:
+        """Where each call writes until when it waits, on which connection, and takes it out again when it has its answer."""
         if self._pid != os.getpid():
             self._start()
-        key = id(link)
-        # The server's own limit comes first: its refusal leaves the connection usable.
-        self._waiting[key] = (deadline + 0.2, link)
-        try:
-            yield
-        finally:
-            self._waiting.pop(key, None)
+        return self._waiting
 
     def _start(self) -> None:
         with self._starting:

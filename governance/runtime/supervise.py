@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from shlex import join
 
-from governance.runtime import database, paths, preflight, secrets
+from governance.runtime import admission, database, paths, preflight, secrets
 from governance.runtime.errors import Unusable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +79,7 @@ def _commands(environment: dict[str, str], data: Path) -> dict[str, list[str]]:
     commands = {
         "web": [
             str(bin_dir / "granian"), "--interface", "wsgi", "--host", "0.0.0.0", "--port", environment["PORT"],
-            "--workers", str(preflight.workers()), "--blocking-threads", "4", "--backpressure", "64",
+            "--workers", str(preflight.workers()), "--blocking-threads", str(admission.THREADS), "--backpressure", "64",
             "--respawn-failed-workers", "--no-access-log", "--log-level", "warning", "governance.wsgi:application",
         ],
         "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"],

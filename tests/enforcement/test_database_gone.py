@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,6 +120,25 @@ def frozen(data: Path) -> Callable[[], float]:
     return go_on
 
 
+@contextlib.contextmanager
+def callers_who_never_finish(product: Product, number: int = 40) -> Iterator[None]:
+    """Anybody can send the head of a form and then nothing; a form that is refused early is not waited for."""
+    wire = http.client.HTTPConnection("127.0.0.1", product.port, timeout=15)
+    wire.request("GET", "/sign-in")
+    response = wire.getresponse()
+    response.read()
+    cookie = str(response.getheader("Set-Cookie")).partition(";")[0]
+    head = (
+        f"POST /sign-in HTTP/1.1\r\nHost: localhost:{product.port}\r\nCookie: {cookie}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nx"
+    )
+    with contextlib.ExitStack() as stack:
+        for _ in range(number):
+            stack.enter_context(socket.create_connection(("127.0.0.1", product.port))).sendall(head.encode())
+        time.sleep(1)
+        yield
+
+
 def test_a_database_that_is_killed_or_frozen_costs_time_and_never_a_permit(tmp_path: Path) -> None:
     product = Product(tmp_path / "data")
     load, threads = None, []
@@ -130,6 +151,9 @@ def test_a_database_that_is_killed_or_frozen_costs_time_and_never_a_permit(tmp_p
         for thread in threads:
             thread.start()
         load.answered_after(time.monotonic())
+        with callers_who_never_finish(product):
+            for _ in range(4):
+                assert load.answered_after(time.monotonic()) < LONGEST, "slow callers of pages hold up no decision"
         for name, fault in (("killed", killed), ("frozen", frozen)):
             mend = fault(product.data)
             time.sleep(3)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from governance.accounts.services import create_token
 from governance.enforcement import policy as policies
+from governance.enforcement.decision import READ_ONE
 from governance.enforcement.sources import CannotDecide, PooledSource, from_django_settings
 from tests.wire import Wire, question, services
 
@@ -44,16 +46,62 @@ def refused(act: Callable[[], Any]) -> float:
     return time.monotonic() - began
 
 
-def test_a_statement_that_takes_too_long_is_cut_and_the_next_one_works(pooled: Any) -> None:
+def by_cursor(source: PooledSource, text: str) -> list[tuple[Any, ...]]:
+    return source.rows(text, ("key",))
+
+
+def past_cursors(source: PooledSource, text: str) -> list[tuple[Any, ...]]:
+    return source.look_up(text, "key")
+
+
+BOTH_WAYS = pytest.mark.parametrize("ask", [by_cursor, past_cursors])
+
+
+@BOTH_WAYS
+def test_a_statement_that_takes_too_long_is_cut_and_the_next_one_works(pooled: Any, ask: Any) -> None:
     source = pooled()
-    assert refused(lambda: source.rows("SELECT pg_sleep(30)")) < LIMIT * 4
-    assert source.rows("SELECT 1") == [(1,)]
+    assert refused(lambda: ask(source, "SELECT pg_sleep(30), %s::text")) < LIMIT * 4
+    assert ask(source, "SELECT 1, %s::text") == [(1, "key")]
+
+
+@BOTH_WAYS
+def test_a_connection_that_was_lost_is_replaced_within_the_question(pooled: Any, ask: Any) -> None:
+    source = pooled()
+    (((backend, _),)) = ask(source, "SELECT pg_backend_pid(), %s::text")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [backend])
+    assert ask(source, "SELECT 1, %s::text") == [(1, "key")]
+
+
+@BOTH_WAYS
+def test_while_one_thread_waits_for_the_database_the_others_work(pooled: Any, ask: Any) -> None:
+    source = pooled()
+    source.rows("SELECT 1")
+    waiting = threading.Thread(target=lambda: ask(source, f"SELECT pg_sleep({LIMIT * 0.8}), %s::text"))
+    waiting.start()
+    began = time.monotonic()
+    time.sleep(0.01)
+    assert time.monotonic() - began < LIMIT * 0.6, "the interpreter's lock is free meanwhile"
+    waiting.join()
+
+
+def test_a_look_up_finds_what_a_cursor_finds(pooled: Any) -> None:
+    source = pooled()
+    for person in ("p001", "p009", "nobody", "", "ü ✓", "%s", "'; --"):
+        by_hand, ours = source.rows(READ_ONE, (person,)), source.look_up(READ_ONE, person)
+        # All but the clock and the snapshot, which are of each statement.
+        assert [(row[0], *row[3:]) for row in ours] == [(row[0], *row[3:]) for row in by_hand]
+        assert [[type(value) for value in row] for row in ours] == [[type(value) for value in row] for row in by_hand]
+
+
+def test_a_nul_character_never_looks_up_the_text_before_it(pooled: Any) -> None:
+    refused(lambda: pooled().look_up(READ_ONE, "p001\x00x"))
 
 
 def test_when_every_connection_is_busy_nobody_waits_longer_than_the_limit(pooled: Any) -> None:
     source = pooled(size=1)
     source.rows("SELECT 1")
-    busy = threading.Thread(target=lambda: source.rows(f"SELECT pg_sleep({LIMIT * 0.9})"))
+    busy = threading.Thread(target=lambda: source.rows(f"SELECT pg_sleep({LIMIT * 0.7})"))
     waited: list[float] = []
 
     def ask() -> None:
@@ -82,6 +130,8 @@ def test_a_broken_statement_or_snapshot_is_cannot_decide_and_never_a_permit(
 ) -> None:
     source = pooled()
     refused(lambda: source.rows("SELECT nothing_of_the_kind"))
+    refused(lambda: source.look_up("SELECT nothing_of_the_kind, %s", "key"))
+    refused(lambda: source.look_up("SELECT 1 / 0, %s::text", "key"))
     token = create_token(actor=machine, name="gateway", scopes=["decide"])
     wire = Wire(services(source), token)
     assert wire.send("/access/v1/evaluation", question("p001")).json()["decision"] is True

@@ -8,18 +8,21 @@ token the one the walk began with.
 from __future__ import annotations
 
 import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from django.core import signing
 
 from governance.api.authzen.messages import whole_number
 from governance.api.problems import Problem
 
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 10_000
-_SALT = "governance.api.authzen.page"
+_SALT = b"governance.api.authzen.page"
+_SIGNATURE = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Page:
 
     def next_token(self, last: str, epoch: int, secret: str) -> str:
         values = [self.asked, self.limit, last, self.began or epoch]
-        return signing.dumps(values, key=secret, salt=_SALT)
+        body = orjson.dumps(values)
+        return urlsafe_b64encode(_signature(body, secret) + body).decode()
 
 
 def read_page(document: dict[str, Any], secret: str, *, client_id: int) -> Page:
@@ -53,12 +57,32 @@ def read_page(document: dict[str, Any], secret: str, *, client_id: int) -> Page:
     if not isinstance(token, str):
         raise Problem(400, "page.token must be text.")
     try:
-        same, first_limit, after, began = signing.loads(token, key=secret, salt=_SALT)
-    except (signing.BadSignature, ValueError, TypeError):
+        same, first_limit, after, began = _verified(token, secret)
+    except ValueError:
         raise Problem(400, "page.token is not a token of this search.") from None
     if same != asked or ("limit" in given and min(limit, MAX_LIMIT) != first_limit):
         raise Problem(400, "page.token belongs to another search: entities and page must stay the same.")
     return Page(first_limit, after, began, asked)
+
+
+def _signature(body: bytes, secret: str) -> bytes:
+    """HMAC-SHA-256 (RFC 2104) with a key of its own for this purpose."""
+    return hmac.digest(_key(secret), body, "sha256")
+
+
+@lru_cache(maxsize=4)
+def _key(secret: str) -> bytes:
+    return hmac.digest(secret.encode(), _SALT, "sha256")
+
+
+def _verified(token: str, secret: str) -> list[Any]:
+    """What a token of ours says. Raises ``ValueError`` for any other."""
+    given = urlsafe_b64decode(token)
+    signature, body = given[:_SIGNATURE], given[_SIGNATURE:]
+    if not hmac.compare_digest(signature, _signature(body, secret)):
+        raise ValueError("not signed here")
+    values: list[Any] = orjson.loads(body)
+    return values
 
 
 def _digest(document: dict[str, Any], client_id: int) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
 from governance.api.authzen.messages import Request
 from governance.enforcement.services.recording import Recorder
 from governance.enforcement.sources import PooledSource, Source, from_django_settings
+from governance.runtime.admission import SEARCHES, Places
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Services:
     recorder: Recorder
     public_url: str
     secret: str
+    places: Places = field(default_factory=lambda: Places(SEARCHES))  # for searches
 
     def address(self, request: Request) -> str:
         """The address of this decision point: ``PUBLIC_URL``, else as the caller sees it (CONTRACTS.md)."""
