@@ -152,13 +152,6 @@ def affected(people: QuerySet[Person]) -> QuerySet[Restriction]:
     )
 
 
-def waiting_exceptions(person: Person, references: Sequence[str]) -> QuerySet[ExceptionRequest]:
-    """A person's exceptions that are not decided yet, from the directives named."""
-    return ExceptionRequest.objects.filter(
-        person=person, directive__reference__in=references, state=ExceptionState.OPEN
-    ).order_by("pk")
-
-
 def affected_counts(people: QuerySet[Person]) -> dict[str, int]:
     """How many rows each saved view of a manager's affected people has, in one statement."""
     return affected(people).aggregate(

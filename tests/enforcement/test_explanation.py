@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_django
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -25,15 +26,17 @@ from governance.catalog.models import Audience as StoredAudience
 from governance.enforcement import policy as policies
 from governance.enforcement.decision import Subject, decide, evaluate
 from governance.enforcement.explanation import Explainer, explain_now
+from governance.enforcement.permissions import on_file
 from governance.enforcement.policy import Audience, CompiledRule, DirectiveRule, ModelCapability, Policy
 from governance.enforcement.services.exceptions import file_exception
 from governance.enforcement.settling import conditions_of, facts_of, settling
+from governance.enforcement.sources import PooledSource, from_django_settings
 from governance.people.models import Person
 from governance.rules.analysis import Budget
 from governance.rules.attributes import SLOTS
 from governance.rules.language import Not
 from governance.waivers.models import Grant
-from tests.conftest import REFERENCE
+from tests.conftest import REFERENCE, put_in_force
 from tests.extended import examples
 from tests.rules.test_analysis import DOMAIN, hard_rule, small
 from tests.wire import Wire, question, services
@@ -369,6 +372,26 @@ def test_a_batch_with_explanations_takes_two_queries(wire: Wire, in_force: Any) 
     with CaptureQueriesContext(connection) as captured:
         wire.send(BATCH, body)
     assert len(captured) == 2
+
+
+@pytest.mark.django_db
+def test_the_pool_of_the_decision_api_reads_what_is_on_file_as_pages_do(committed: None, act_as: Any) -> None:
+    put_in_force(act_as)
+    file_exception(
+        actor=act_as("hana"), reference=REFERENCE, person_id="p010", items=[("fable-5", "use")], days=10, reason="x"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO waivers_grant (person_id, model_capability_id, starts_at, ends_at, reason)"
+            " SELECT 'p010', min(id), now(), now() + interval '1 day', '' FROM catalog_modelcapability"
+        )
+    pool = PooledSource(from_django_settings(settings_of_django.DATABASES["default"]), size=1, limit=5.0, title="test")
+    try:
+        found = on_file(["p010", "nobody"], pool)
+    finally:
+        pool.close()
+    assert found == on_file(["p010", "nobody"])
+    assert (len(found["p010"].asked), len(found["p010"].grants)) == (1, 1)
 
 
 @pytest.mark.django_db

@@ -5,7 +5,7 @@ classes, cut short wherever the three-valued truth is settled already, decides e
 its time is over. Tests hold it against brute force.
 """
 
-from governance.rules.analysis.budget import LIMIT, Budget
+from governance.rules.analysis.budget import Budget
 from governance.rules.analysis.questions import (
     Branch,
     Comparison,
@@ -24,7 +24,6 @@ from governance.rules.analysis.questions import (
 )
 
 __all__ = [
-    "LIMIT",
     "Branch",
     "Budget",
     "Comparison",
