@@ -81,10 +81,13 @@ document.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.
 function timeReveals() {
   for (const shown of document.querySelectorAll("[data-hide-after]:not([data-timed])")) {
     shown.dataset.timed = "yes";
-    const hide = () => { shown.textContent = "Hidden again. Reload the page to give a purpose and look once more."; };
-    let timer = setTimeout(hide, shown.dataset.hideAfter * 1000);
     const note = shown.querySelector("[data-timer]");
-    if (!note) continue;
+    const hide = () => {
+      for (const value of shown.querySelectorAll(".revealed")) { value.textContent = "hidden"; value.className = ""; }
+      note.hidden = true;
+      shown.querySelector("[data-hidden]").hidden = false;
+    };
+    let timer = setTimeout(hide, shown.dataset.hideAfter * 1000);
     note.hidden = false;
     note.querySelector("button").addEventListener("click", () => { clearTimeout(timer); timer = setTimeout(hide, shown.dataset.hideAfter * 1000); });
   }

@@ -207,6 +207,30 @@ def test_revealed_values_hide_again_and_leave_time_to_whoever_asks(sign_in: Call
     browse(pages, steps)
 
 
+def test_values_shown_with_a_decision_hide_again_and_the_steps_stay(
+    sign_in: Callable[[str], Client], in_force: Any
+) -> None:
+    why = "/explain?person=p009&item=fable-5/use"
+    pages = {why: sign_in("peter").post(why, {"purpose": "Counsel asked"})}
+
+    def steps(window: Window) -> None:
+        page = window.page
+        page.clock.install()
+        page.goto(why)
+        shown = page.locator("[data-hide-after]")
+        assert shown.get_by_text("China").is_visible()
+        page.clock.fast_forward(290_000)
+        shown.get_by_role("button", name="Five more minutes").click()
+        page.clock.fast_forward(290_000)
+        assert shown.get_by_text("China").is_visible()
+        page.clock.fast_forward(20_000)
+        assert shown.get_by_text("China").count() == 0
+        assert "citizenships include United States; on record: hidden" in shown.inner_text()
+        assert shown.get_by_role("link", name="Give a purpose").get_attribute("href") == why
+
+    browse(pages, steps)
+
+
 def test_the_rule_builder_keeps_the_keyboard_where_it_was(sign_in: Callable[[str], Client]) -> None:
     client = sign_in("lucia")
     start = client.get(f"/directives/{REFERENCE}/edit")

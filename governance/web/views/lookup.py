@@ -116,6 +116,7 @@ def _tree(root: dict[str, Any], decision: Decision, *, shown: bool) -> list[tupl
         if name is not None:
             hidden = name in SENSITIVE and not shown
             node["value"] = "hidden" if hidden else value_in_words(name, facts[name])
+            node["revealed"] = name in SENSITIVE and shown
     return nodes
 
 
