@@ -88,6 +88,9 @@ class Explainer:
 
     def __init__(self, files: Mapping[str, OnFile]) -> None:
         self._files, self._budget = files, Budget(SECONDS)
+        self._read: dict[
+            int, list[int]
+        ] = {}  # which facts a rule reads, by its identity: the policy outlives a request
         self._traces: dict[Any, dict[str, Any]] = {}
         self._settlings: dict[Any, list[Settling] | None] = {}
 
@@ -139,8 +142,10 @@ class Explainer:
 
     def _rule(self, rule: CompiledRule, subject: Subject, *, any_state: bool = True) -> dict[str, Any] | None:
         """The trace of a rule; None once the time is over. Shared: nobody may change what is returned."""
-        read = [index for index, name in enumerate(SLOTS) if name in attributes_of(rule.tree)]
-        key = (id(rule), any_state, tuple(_plain(state, read) for state in subject.states))
+        if id(rule) not in self._read:
+            named = attributes_of(rule.tree)
+            self._read[id(rule)] = [index for index, name in enumerate(SLOTS) if name in named]
+        key = (id(rule), any_state, tuple(_plain(state, self._read[id(rule)]) for state in subject.states))
         if key not in self._traces:
             if self._budget.spent:
                 return None

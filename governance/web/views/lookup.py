@@ -138,7 +138,7 @@ def _tree(root: dict[str, Any] | None, decision: Decision, *, shown: bool) -> di
         name, value = node.get("attribute"), ""
         if name is not None:
             value = "hidden" if name in SENSITIVE and not shown else value_in_words(name, facts[name])
-        rows.append((depth, node, value))
+        rows.append((depth, node, value, shown and name in SENSITIVE))
     return {"rows": rows, "many": explaining.how_many(root)}
 
 
