@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 
 from governance.accounts.services import create_token
 from governance.enforcement.decision import evaluate, people_and_policy
-from governance.enforcement.services.exceptions import file_exception
 from governance.people.models import Person
-from governance.waivers.services import decide_exception
-from tests.conftest import REFERENCE
 from tests.extended import examples
 from tests.wire import Wire, services
 
@@ -156,21 +153,6 @@ def test_a_later_page_says_that_the_policy_moved(wire: Wire) -> None:
     second = wire.send(SUBJECT, who(page={"token": first["page"]["next_token"]})).json()
     assert second["context"]["changed_since_epoch"] == first["context"]["policy_epoch"]
     assert second["context"]["policy_epoch"] > first["context"]["policy_epoch"]
-
-
-@pytest.fixture
-def waived(in_force: Any, act_as: Any) -> None:
-    """p009 has a waiver for one model capability."""
-    asked = file_exception(
-        actor=act_as("hana"),
-        reference=REFERENCE,
-        person_id="p009",
-        items=[("fable-5", "use")],
-        days=10,
-        reason="evaluation",
-    )
-    for name in ("idris", "peter"):
-        decide_exception(actor=act_as(name), exception_id=asked.pk, verdict="approve")
 
 
 _COUNTRIES = st.one_of(st.none(), st.lists(st.sampled_from(["US", "CN", "FR", "GB"]), max_size=2, unique=True))

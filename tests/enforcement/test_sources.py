@@ -146,15 +146,3 @@ def test_a_broken_statement_or_snapshot_is_cannot_decide_and_never_a_permit(
     assert response["Retry-After"]
     assert "decision" not in response.json()
     assert "nobody can read" not in response.content.decode()
-
-
-def test_the_clock_of_the_machine_decides_nothing(pooled: Any, machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dates are held against the database's clock: a gateway's node whose clock jumps a century decides the same."""
-    token = create_token(actor=machine, name="gateway", scopes=["decide"])
-    wire = Wire(services(pooled()), token)
-    before = wire.send("/access/v1/evaluation", question("p001")).json()
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() + 100 * 365 * 86_400)
-    after = wire.send("/access/v1/evaluation", question("p001")).json()
-    assert (before["decision"], after["decision"]) == (True, True)
-    assert after["context"]["evaluated_at"][:10] == before["context"]["evaluated_at"][:10]
