@@ -135,7 +135,13 @@ def test_a_broken_statement_is_cannot_decide(pooled: Any) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    ['{"odd": 1}', "7", "null", '{"all": [{"attr": "person.shoe", "op": "is", "value": "x"}]}', "[" * 3000 + "]" * 3000],
+    [
+        '{"odd": 1}',
+        "7",
+        "null",
+        '{"all": [{"attr": "person.shoe", "op": "is", "value": "x"}]}',
+        "[" * 3000 + "]" * 3000,
+    ],
 )
 def test_a_stored_rule_that_cannot_be_read_stops_decisions_until_it_is_mended(
     broken: str, pooled: Any, machine: Any
