@@ -33,9 +33,9 @@ from governance.waivers.states import ExceptionState
 
 
 def running_waivers() -> QuerySet[Waiver]:
-    """Waivers in force now, by their dates alone."""
+    """Waivers in force now: by their dates, and not ended."""
     now = timezone.now()
-    return Waiver.objects.filter(starts_at__lte=now, ends_at__gt=now).filter(Q(ended_at=None) | Q(ended_at__gt=now))
+    return Waiver.objects.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None)
 
 
 def directives() -> QuerySet[Directive]:

@@ -11,13 +11,15 @@ from typing import Any
 
 from django.http import QueryDict
 
+from governance.accounts.actor import Actor
 from governance.directives import profiles
 from governance.directives.content import VersionStatement
 from governance.directives.models import Directive, DirectiveKind, DirectiveVersion
-from governance.enforcement import candidates, counting, previews, remarks
+from governance.enforcement import candidates, remarks
 from governance.errors import Invalid
 from governance.rules import english, language
 from governance.rules.language import RuleError
+from governance.web import guarded
 from governance.web.builder import Builder
 
 
@@ -35,14 +37,16 @@ def unsaved(post: QueryDict) -> DirectiveVersion:
     return DirectiveVersion(pk=0, directive=directive, number=1)
 
 
-def beside(version: DirectiveVersion, builder: Builder, read: Callable[[], VersionStatement]) -> dict[str, Any]:
+def beside(
+    actor: Actor, version: DirectiveVersion, builder: Builder, read: Callable[[], VersionStatement]
+) -> dict[str, Any]:
     """The context of the impact templates. ``read`` gives what the form states, or raises ``Invalid``."""
     builder.examine()
-    for row, count in zip(builder.rows, counting.count_parts(builder.parts()), strict=True):
+    for row, count in zip(builder.rows, guarded.counts(actor, builder.parts()), strict=True):
         row.count = count
     context = {"builder": builder, "sentence": _sentence(builder)}
     try:
-        return context | _plan(version, read())
+        return context | _plan(actor, version, read())
     except Invalid as unfinished:
         return context | {"impact_errors": builder.told(unfinished.errors) or [("", unfinished.reason)]}
 
@@ -55,13 +59,10 @@ def _sentence(builder: Builder) -> str:
         return ""
 
 
-def _plan(version: DirectiveVersion, statement: VersionStatement) -> dict[str, Any]:
+def _plan(actor: Actor, version: DirectiveVersion, statement: VersionStatement) -> dict[str, Any]:
     question = candidates.with_statement(version, statement)
-    found = previews.preview_of(question, fingerprint=False)
     saved = bool(version.pk)
-    return {
-        "preview": previews.as_json(question, found),
-        "second_baseline": previews.second_baseline(question),
+    return guarded.plan(actor, question) | {
         "remarks": remarks.about(question),
         "trials": profiles.run(version.directive, candidates.content.expand(statement.rule)) if saved else [],
     }

@@ -6,7 +6,6 @@ Every move gives the place where its row stands afterwards, so that the keyboard
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from governance.rules.attributes import ATTRIBUTES, LIST_OPERATORS, Attribute, Type
 from governance.web.value_text import COUNTRY_TYPES
@@ -29,7 +28,7 @@ class Row:
     attr: str = "person.citizenships"
     op: str = "includes_any"
     value: str = ""
-    count: Any = None  # how many people it is true of, once counted
+    count: str = ""  # of how many people it is true, in words, once counted
     wrong: str = ""  # what is unfinished about it, once examined
     moves: tuple[str, ...] = ()  # where it can go, once examined
     focus: str = ""  # which of its controls the keyboard goes to

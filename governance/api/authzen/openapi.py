@@ -83,7 +83,10 @@ _SCHEMAS: dict[str, Any] = {
                 ],
             },
             "directives": {"type": "array", "items": {"type": "string"}},
-            "help_url": {"type": "string"},
+            "help_url": {
+                "type": "string", "format": "uri-reference",
+                "description": "With a denial. Without a host where the caller named none of this service.",
+            },
             "summary": {"type": "string", "description": "With scope explain."},
             "next_steps": {"type": "array", "items": {"type": "string"}, "description": "With scope explain."},
             "trace": {

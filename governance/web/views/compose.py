@@ -40,7 +40,7 @@ def new(request: Visit) -> HttpResponse:
     """Draft a directive from nothing."""
     request.actor.require("draft_directives")
     if request.method != "POST":
-        return render(request, "directives/compose.html", _page(None, _blank(), Builder.of(True)))
+        return render(request, "directives/compose.html", _page(request, None, _blank(), Builder.of(True)))
     builder = Builder.from_post(request.POST)
     if "do" in request.POST:
         return _again(request, None, builder, _done(builder, request.POST))
@@ -58,7 +58,9 @@ def edit(request: Visit, reference: str) -> HttpResponse:
     version = _draft(reference)
     if request.method != "POST":
         statement = VersionStatement.of(version)
-        return render(request, "directives/compose.html", _page(version, statement, Builder.of(statement.rule)))
+        return render(
+            request, "directives/compose.html", _page(request, version, statement, Builder.of(statement.rule))
+        )
     builder = Builder.from_post(request.POST)
     if "do" in request.POST:
         return _again(request, version, builder, _done(builder, request.POST))
@@ -92,12 +94,14 @@ def preview_new(request: Visit) -> HttpResponse:
 
 def _live(request: Visit, version: DirectiveVersion | None) -> HttpResponse:
     builder = Builder.from_post(request.POST, picked=False)
-    context = {"version": version} | _beside(version, builder, request.POST)
+    context = {"version": version} | _beside(request, version, builder, request.POST)
     return render(request, "directives/_live.html", context)
 
 
-def _beside(version: DirectiveVersion | None, builder: Builder, post: QueryDict) -> dict[str, Any]:
-    return impact.beside(version or impact.unsaved(post), builder, lambda: forms.read_version(post, builder))
+def _beside(request: Visit, version: DirectiveVersion | None, builder: Builder, post: QueryDict) -> dict[str, Any]:
+    return impact.beside(
+        request.actor, version or impact.unsaved(post), builder, lambda: forms.read_version(post, builder)
+    )
 
 
 def _done(builder: Builder, post: QueryDict) -> Invalid | None:
@@ -116,9 +120,11 @@ def _draft(reference: str) -> DirectiveVersion:
     return services.draft_of(directive)
 
 
-def _page(version: DirectiveVersion | None, statement: VersionStatement, builder: Builder) -> dict[str, Any]:
+def _page(
+    request: Visit, version: DirectiveVersion | None, statement: VersionStatement, builder: Builder
+) -> dict[str, Any]:
     """The form as it is stored, with what stands beside it."""
-    about = impact.beside(version or impact.unsaved(QueryDict()), builder, lambda: statement)
+    about = impact.beside(request.actor, version or impact.unsaved(QueryDict()), builder, lambda: statement)
     return _context(version, builder, _stored(version, statement)) | about
 
 
@@ -126,7 +132,7 @@ def _again(
     request: Visit, version: DirectiveVersion | None, builder: Builder, refusal: Invalid | None = None
 ) -> HttpResponse:
     """The form as it was typed, with what is wrong with it."""
-    context = _context(version, builder, _typed(request.POST)) | _beside(version, builder, request.POST)
+    context = _context(version, builder, _typed(request.POST)) | _beside(request, version, builder, request.POST)
     if refusal is not None:
         errors = builder.told(refusal.errors) if "do" not in request.POST else refusal.errors
         context["errors"] = errors or [("", refusal.reason)]
