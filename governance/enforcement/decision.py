@@ -15,12 +15,9 @@ from typing import Any, NamedTuple
 
 from governance.enforcement import policy as policies
 from governance.enforcement.policy import DirectiveRule, ModelCapability, Policy
-from governance.enforcement.sources import DJANGO, CannotDecide, Source
+from governance.enforcement.sources import DJANGO, CannotDecide, Source, tries
 from governance.enforcement.states_of_person import FACTS, STATES_JSON
 from governance.rules.closures import SLOTS
-
-TRIES = 5
-
 
 # Named tuples, because one of each is made for every decision and a frozen dataclass takes five times as long.
 
@@ -169,7 +166,7 @@ def people_and_policy(person_ids: Iterable[str], source: Source = DJANGO) -> tup
     """People and policy of one epoch; raises ``CannotDecide`` when they cannot be brought together."""
     wanted = tuple(person_ids)
     stale: int | None = None
-    for _ in range(TRIES):
+    for _ in tries(source):
         policy = policies.current(other_than=stale, source=source)
         reading = read_people(wanted, source)
         if reading.epoch == policy.epoch:

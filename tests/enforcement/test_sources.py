@@ -14,7 +14,7 @@ from django.db import connection
 from governance.accounts.services import create_token
 from governance.catalog.models import Audience
 from governance.enforcement.decision import READ_ONE, decide
-from governance.enforcement.sources import CannotDecide, PooledSource, from_django_settings
+from governance.enforcement.sources import CannotDecide, PooledSource, from_django_settings, tries
 from tests.wire import Wire, question, services
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +119,16 @@ def test_when_every_connection_is_busy_nobody_waits_longer_than_the_limit(pooled
     for thread in (busy, *asking):
         thread.join()
     assert max(waited) < LIMIT * 4
+
+
+def test_a_policy_that_keeps_changing_is_given_up_after_five_times_or_when_the_limit_is_used_up() -> None:
+    source = PooledSource("dbname=x", size=1, limit=0.05, title="t")
+    assert sum(1 for _ in tries(source)) == 5
+    times = 0
+    for _ in tries(source):
+        times += 1
+        time.sleep(0.03)
+    assert times == 2
 
 
 def test_a_server_that_is_not_there_is_cannot_decide(pooled: Any) -> None:
