@@ -43,6 +43,8 @@ STATUS, KIND, DEPARTMENT, ORGANISATION, LOCATION = (
 class Pooled:
     """A connection as the decision API's pool opens one, in a transaction of this test."""
 
+    limit = 20.0
+
     def __init__(self) -> None:
         options = "-c jit=off -c plan_cache_mode=force_generic_plan -c TimeZone=UTC"
         self.link = Link.connect(
