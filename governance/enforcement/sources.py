@@ -7,6 +7,7 @@ gone costs a caller a second and never a permit. The one statement of a decision
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import threading
@@ -77,12 +78,17 @@ class DjangoSource:
 DJANGO = DjangoSource()
 
 
+_PREPARE_AGAIN = (b"26000", b"0A000")
+"""The server has the statement no more (DISCARD ALL, a pooler between), or a migration changed what it returns."""
+
+
 class Link(psycopg.Connection[tuple[Any, ...]]):
     """A connection that can answer one prepared statement without a cursor: a cursor costs as much as the way to the server."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._look_ups: dict[str, bytes] = {}  # statement → its name on the server
+        self._numbers = itertools.count()
         self._loading = Transformer(self)
 
     def look_up(self, text: str, key: str) -> list[tuple[Any, ...]]:
@@ -92,16 +98,19 @@ class Link(psycopg.Connection[tuple[Any, ...]]):
         """
         if "\x00" in key:  # libpq ends a text there, and would look up another
             raise psycopg.DataError("a NUL character is no text to PostgreSQL")
-        name = self._look_ups.get(text) or self._prepare(text)
         # The wait is libpq's own, without the GIL; whoever must end it shuts the socket (``_Watch``).
-        result = self.pgconn.exec_prepared(name, [key.encode()])
+        result = self.pgconn.exec_prepared(self._look_ups.get(text) or self._prepare(text), [key.encode()])
         if result.status != pq.ExecStatus.TUPLES_OK:
-            raise _error_of(result)
+            if result.error_field(pq.DiagnosticField.SQLSTATE) not in _PREPARE_AGAIN:
+                raise _error_of(result)
+            result = self.pgconn.exec_prepared(self._prepare(text), [key.encode()])
+            if result.status != pq.ExecStatus.TUPLES_OK:
+                raise _error_of(result)
         self._loading.set_pgresult(result)
         return self._loading.load_rows(0, result.ntuples, tuple)
 
     def _prepare(self, text: str) -> bytes:
-        name = f"look_up_{len(self._look_ups)}".encode()
+        name = f"look_up_{next(self._numbers)}".encode()
         result = self.pgconn.prepare(name, text.replace("%s", "$1").encode())
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise _error_of(result)

@@ -94,6 +94,16 @@ def test_a_look_up_finds_what_a_cursor_finds(pooled: Any) -> None:
         assert [[type(value) for value in row] for row in ours] == [[type(value) for value in row] for row in by_hand]
 
 
+def test_a_statement_that_the_server_forgot_is_prepared_again(pooled: Any) -> None:
+    source = pooled()
+    asked = "SELECT status FROM people_person WHERE id = %s"
+    assert source.look_up(asked, "p001") == [("active",)]
+    with source._pool.connection() as link:
+        link.execute("DEALLOCATE ALL")
+    assert source.look_up(asked, "p001") == [("active",)]
+    assert source.look_up(asked, "p009") == [("active",)]
+
+
 def test_a_nul_character_never_looks_up_the_text_before_it(pooled: Any) -> None:
     refused(lambda: pooled().look_up(READ_ONE, "p001\x00x"))
 
