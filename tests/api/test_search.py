@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import orjson
 import pytest
 from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
 
 from governance.accounts.services import create_token
+from governance.api.authzen.search import _as_people
+from governance.enforcement import searching
 from governance.enforcement.decision import evaluate, people_and_policy
 from governance.people.models import Person
 from tests.wire import Wire, services
@@ -149,3 +155,17 @@ def test_a_later_page_says_that_the_policy_moved(wire: Wire) -> None:
     second = wire.send(SUBJECT, who(page={"token": first["page"]["next_token"]})).json()
     assert second["context"]["changed_since_epoch"] == first["context"]["policy_epoch"]
     assert second["context"]["policy_epoch"] > first["context"]["policy_epoch"]
+
+
+ODD_IDS = ['a","b', "back\\slash", "back\\", '"', '", "', "ü ✓", "a, b", "plain1", "plain2", "x\u2028y"]
+
+
+@given(ids=st.lists(st.sampled_from(ODD_IDS) | st.text(min_size=1).filter(lambda t: "\x00" not in t), unique=True, max_size=6),
+       limit=st.integers(0, 7))  # fmt: skip
+def test_a_page_says_the_same_however_its_ids_are_written(ids: list[str], limit: int) -> None:
+    found = searching._page(None, json.dumps(ids, ensure_ascii=False), limit)  # type: ignore[arg-type]
+    assert found.ids == ids[:limit]
+    assert (found.count, found.more) == (len(ids[:limit]), len(ids) > limit)
+    assert found.last == (ids[:limit] or [""])[-1]
+    entities = orjson.loads(orjson.dumps(_as_people(found)))
+    assert entities == [{"type": "person", "id": one} for one in ids[:limit]]
