@@ -71,6 +71,61 @@ document.addEventListener("htmx:afterSettle", (event) => {
 document.addEventListener("htmx:beforeRequest", (event) => event.detail.target?.setAttribute?.("aria-busy", "true"));
 document.addEventListener("htmx:afterRequest", (event) => event.detail.target?.removeAttribute?.("aria-busy"));
 
+/* The rows of a rule and what is said of them change together. A button brings both; a preview of the rows before it is dropped,
+   and one asked for meanwhile waits for the rows after. */
+let waiting = false;
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, target } = event.detail, builder = byId("builder");
+  if (target?.id === "builder") {
+    htmx.trigger(byId("compose"), "htmx:abort");
+    builder.dataset.asked = "yes";
+    byId("impact").setAttribute("aria-busy", "true");
+  } else if (elt.id === "compose" && builder.dataset.asked) { waiting = true; event.preventDefault(); }
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.target?.id !== "builder") return;
+  delete event.detail.target.dataset.asked;
+  byId("impact").removeAttribute("aria-busy");
+  if (waiting) { waiting = false; htmx.trigger(byId("compose"), "input"); }
+});
+
+/* Rows are dragged by their grip; the server moves them, as it does for the buttons. */
+let dragged = null;
+const rowAt = (target) => target.closest?.("#builder .node");
+const place = (row) => [...row.parentElement.children].indexOf(row);
+const half = (row, event) => { const box = row.getBoundingClientRect(); return event.clientY > box.top + box.height / 2 ? "below" : "above"; };
+function mark(row, side) {
+  for (const one of document.querySelectorAll("#builder [data-drop]")) delete one.dataset.drop;
+  if (row) row.dataset.drop = side;
+}
+document.addEventListener("dragstart", (event) => {
+  if (!event.target.matches?.(".grip")) return;
+  dragged = rowAt(event.target);
+  event.dataTransfer.effectAllowed = "move";
+  event.dataTransfer.setDragImage(dragged, 0, 0);
+});
+document.addEventListener("dragover", (event) => {
+  const over = dragged && rowAt(event.target);
+  mark(over, over && half(over, event));
+  if (over) event.preventDefault();
+});
+document.addEventListener("dragend", () => { mark(null); dragged = null; });
+document.addEventListener("drop", (event) => {
+  const over = dragged && rowAt(event.target);
+  if (!over) return;
+  event.preventDefault();
+  const button = byId("drop");
+  button.value = `place:${place(dragged)}:${place(over)}:${half(over, event)}`;
+  button.click();
+});
+
+/* Enter in a picker adds what stands there; it does not send the form. */
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.dataset?.enter) return;
+  event.preventDefault();
+  byId(event.target.dataset.enter).click();
+});
+
 /* No answer, or a broken one: say so instead of showing an old state as if it were new. */
 const connection = (lost) => { const note = byId("connection"); if (note) note.hidden = !lost; };
 for (const name of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(name, () => connection(true));
@@ -81,10 +136,13 @@ document.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.
 function timeReveals() {
   for (const shown of document.querySelectorAll("[data-hide-after]:not([data-timed])")) {
     shown.dataset.timed = "yes";
-    const hide = () => { shown.textContent = "Hidden again. Reload the page to give a purpose and look once more."; };
-    let timer = setTimeout(hide, shown.dataset.hideAfter * 1000);
     const note = shown.querySelector("[data-timer]");
-    if (!note) continue;
+    const hide = () => {
+      for (const value of shown.querySelectorAll(".revealed")) { value.textContent = "hidden"; value.className = ""; }
+      note.hidden = true;
+      shown.querySelector("[data-hidden]").hidden = false;
+    };
+    let timer = setTimeout(hide, shown.dataset.hideAfter * 1000);
     note.hidden = false;
     note.querySelector("button").addEventListener("click", () => { clearTimeout(timer); timer = setTimeout(hide, shown.dataset.hideAfter * 1000); });
   }

@@ -142,6 +142,20 @@ def in_force(db: None, act_as: Callable[[str], Any]) -> Any:
     return put_in_force(act_as)
 
 
+@pytest.fixture
+def waived(in_force: Any, act_as: Callable[[str], Any]) -> None:
+    """The directive in force, and p009 with a waiver from it for one model capability, of ten days."""
+    from governance.enforcement.services.exceptions import file_exception
+    from governance.waivers.services import decide_exception
+
+    asked = file_exception(
+        actor=act_as("hana"), reference=REFERENCE, person_id="p009", items=[("fable-5", "use")], days=10,
+        reason="evaluation",
+    )  # fmt: skip
+    for name in ("idris", "peter"):
+        decide_exception(actor=act_as(name), exception_id=asked.pk, verdict="approve")
+
+
 @pytest.fixture(autouse=True)
 def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are worked by the tests themselves; messages go nowhere."""

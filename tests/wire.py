@@ -38,8 +38,10 @@ class Kept:
         self.answers.append(answer)
 
 
-def services(source: Source = DJANGO, recorder: Any = None, public_url: str = "") -> Services:
-    return Services(source, source, recorder or Kept(), public_url, "a secret for page tokens")
+def services(
+    source: Source = DJANGO, recorder: Any = None, public_url: str = "", allowed: tuple[str, ...] = ("*",)
+) -> Services:
+    return Services(source, source, recorder or Kept(), public_url, "a secret for page tokens", allowed)
 
 
 @dataclass

@@ -6,8 +6,10 @@ An emergency activation does not wait for them.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +18,7 @@ from governance.accounts.actor import Actor
 from governance.directives import services
 from governance.directives.models import Directive, Expected, TestPerson
 from governance.errors import Invalid, NotFound
+from governance.ledger.models import Entry
 from governance.rules import language
 from governance.rules.attributes import SLOTS
 from governance.rules.closures import compile_closure
@@ -47,6 +50,44 @@ def run(directive: Directive, rule: object) -> list[Trial]:
         facts = {name: language.read_fact(name, value) for name, value in person.facts.items()}
         found.append(Trial(person, _OUTCOMES[evaluate([facts.get(name) for name in SLOTS])]))
     return found
+
+
+@dataclass(frozen=True)
+class Weakened:
+    """A test person who stopped guarding the rule as before: removed, or given other facts or another outcome."""
+
+    name: str
+    removed: bool
+    actor: str
+    at: datetime
+
+
+def weakened_since(directive: Directive, moment: datetime | None) -> list[Weakened]:
+    """The test people removed or changed since ``moment`` (None: ever), from the record; for whoever approves a version.
+
+    Whoever is stopped by a test person may take them away, so the approver has to see it. One that was put back as it was
+    is not named.
+    """
+    entries = Entry.objects.filter(subject=directive.subject, action__in=_CHANGES).order_by("id")
+    before: dict[str, Any] = {}
+    last: dict[str, tuple[Any, Entry]] = {}
+    for entry in entries:
+        data = json.loads(entry.record)["data"]
+        stated = None if entry.action == _REMOVED else (data["expected"], data["digest"])
+        if moment is None or entry.at > moment:
+            before.setdefault(data["name"], stated)
+            last[data["name"]] = (stated, entry)
+        else:
+            before[data["name"]] = stated
+    return [
+        Weakened(name, stated is None, entry.actor, entry.at)
+        for name, (stated, entry) in last.items()
+        if before[name] is not None and stated != before[name]
+    ]
+
+
+_REMOVED = "directive.test_person_removed"
+_CHANGES = ("directive.test_person_saved", _REMOVED)
 
 
 def refuse_failing(directive: Directive, rule: object) -> None:

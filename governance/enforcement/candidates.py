@@ -114,7 +114,7 @@ def candidate(question: Question) -> Candidate:
             verify_deadline=deadline,
             effective_at=statement.effective_at,
             expires_at=statement.expires_at,
-            waivable=statement.waivable or "",
+            waivable=statement.columns(outside=directive.from_outside)["waivable"],
             scope=shape.resolve(_entries(statement.scope), include_derived=statement.include_derived),
         ),
         replaces=frozenset({statement.replaces_id} if statement.replaces_id else set()),

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from random import getrandbits
 from typing import Any, NamedTuple
 
 from governance.enforcement import policy as policies
 from governance.enforcement.policy import DirectiveRule, ModelCapability, Policy
-from governance.enforcement.sources import DJANGO, CannotDecide, Source
+from governance.enforcement.sources import DJANGO, CannotDecide, Source, tries
 from governance.enforcement.states_of_person import FACTS, STATES_JSON
 from governance.rules.closures import SLOTS
-
-TRIES = 5
-
 
 # Named tuples, because one of each is made for every decision and a frozen dataclass takes five times as long.
 
@@ -97,7 +94,7 @@ SELECT e.value, statement_timestamp(), pg_current_snapshot()::text, p.id, {FACTS
        (SELECT array_agg(w.directive_id || '/' || c.model_capability_id)
           FROM waivers_waiver w JOIN waivers_waivercapability c ON c.waiver_id = w.id
          WHERE w.person_id = p.id AND w.starts_at <= statement_timestamp()
-           AND coalesce(w.ended_at, w.ends_at) > statement_timestamp() AND w.ends_at > statement_timestamp()),
+           AND w.ends_at > statement_timestamp() AND w.ended_at IS NULL),
        (SELECT array_agg(g.model_capability_id)
           FROM waivers_grant g
          WHERE g.starts_at <= statement_timestamp() AND g.ends_at > statement_timestamp() AND g.ended_at IS NULL
@@ -110,16 +107,30 @@ SELECT e.value, statement_timestamp(), pg_current_snapshot()::text, p.id, {FACTS
 _ORGANISATION = "\n  LEFT JOIN people_organisation o ON o.id = p.org_id"
 READ_ONE = f"{_SELECT}%s{_ORGANISATION}"
 _READ_MANY = f"{_SELECT}ANY(%s){_ORGANISATION}"
+# What ended by its date would begin again if the database's clock went back. So each process keeps the latest time that
+# decisions of it were made by, for each database, and decides nothing until the clock is past that again. It is compared
+# with what was known *before* the question was sent: an answer that was slow on its way is not taken for an old one. A
+# clock that is being corrected, or two threads that write at once, differ by less than a second; no term is shorter. If the
+# clock was wrong in the other direction, far in the future, starting the web processes anew makes them forget it.
+_latest: dict[str, datetime] = {}
+_CLOCK_MAY_LAG = timedelta(seconds=1)
 _DATE_SLOTS = tuple(index for index, name in enumerate(SLOTS) if name == "person.start_date")
 
 
 def read_people(person_ids: Iterable[str], source: Source = DJANGO) -> Reading:
-    """Everything about these people that decisions depend on, with the epoch, in one SQL round trip."""
-    wanted = tuple(person_ids)
+    """Everything about these people that decisions depend on, with the epoch, in one SQL round trip.
+
+    Raises ``CannotDecide`` when there is no answer, or when the database's clock went back.
+    """
+    wanted, before = tuple(person_ids), _latest.get(source.name)
     rows = source.look_up(READ_ONE, wanted[0]) if len(wanted) == 1 else source.rows(_READ_MANY, (list(set(wanted)),))
     if not rows:
         raise CannotDecide("no policy epoch")
     epoch, now, snapshot = rows[0][:3]
+    if before is None or now > before:
+        _latest[source.name] = now
+    elif before - now > _CLOCK_MAY_LAG:
+        raise CannotDecide("the database's clock went back")
     return Reading(epoch, now, snapshot, {row[3]: _subject(row) for row in rows if row[3] is not None})
 
 
@@ -155,7 +166,7 @@ def people_and_policy(person_ids: Iterable[str], source: Source = DJANGO) -> tup
     """People and policy of one epoch; raises ``CannotDecide`` when they cannot be brought together."""
     wanted = tuple(person_ids)
     stale: int | None = None
-    for _ in range(TRIES):
+    for _ in tries(source):
         policy = policies.current(other_than=stale, source=source)
         reading = read_people(wanted, source)
         if reading.epoch == policy.epoch:

@@ -26,7 +26,17 @@ class PolicyEpoch(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(name="policy_epoch_one_row", condition=Q(id=1))]
-        triggers = [pgtrigger.Protect(name="policy_epoch_keep", operation=pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="policy_epoch_keep", operation=pgtrigger.Delete),
+            # A process takes one number for one policy: a number that came again would keep an old policy in use.
+            pgtrigger.Trigger(
+                name="policy_epoch_grows",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("NEW.value <= OLD.value"),
+                func="RAISE EXCEPTION 'the policy epoch only grows';",
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.value)

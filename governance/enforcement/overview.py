@@ -33,9 +33,9 @@ from governance.waivers.states import ExceptionState
 
 
 def running_waivers() -> QuerySet[Waiver]:
-    """Waivers in force now, by their dates alone."""
+    """Waivers in force now: by their dates, and not ended."""
     now = timezone.now()
-    return Waiver.objects.filter(starts_at__lte=now, ends_at__gt=now).filter(Q(ended_at=None) | Q(ended_at__gt=now))
+    return Waiver.objects.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None)
 
 
 def directives() -> QuerySet[Directive]:
@@ -150,13 +150,6 @@ def affected(people: QuerySet[Person]) -> QuerySet[Restriction]:
             waived_until=Subquery(waiver.values("ends_at")[:1]),
         )
     )
-
-
-def waiting_exceptions(person: Person, references: Sequence[str]) -> QuerySet[ExceptionRequest]:
-    """A person's exceptions that are not decided yet, from the directives named."""
-    return ExceptionRequest.objects.filter(
-        person=person, directive__reference__in=references, state=ExceptionState.OPEN
-    ).order_by("pk")
 
 
 def affected_counts(people: QuerySet[Person]) -> dict[str, int]:

@@ -198,14 +198,14 @@ def _time(text: str | None) -> datetime | None:
 
 def load(source: Source = DJANGO) -> Policy:
     """Read and compile the policy as it is now. Raises ``CannotDecide`` when it cannot be read or makes no sense."""
-    row = source.rows(_LOAD)[0]
-    if row[0] is None:
-        raise CannotDecide("no policy epoch")
-    # Django hands jsonb over as text, psycopg by itself as values.
-    epoch, *parts = (json.loads(value) if isinstance(value, str) else value for value in row)
     try:
+        row = source.rows(_LOAD)[0]
+        if row[0] is None:
+            raise CannotDecide("no policy epoch")
+        # Django hands jsonb over as text, psycopg by itself as values.
+        epoch, *parts = (json.loads(value) if isinstance(value, str) else value for value in row)
         return _compile(epoch, *parts)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CannotDecide("the policy cannot be compiled") from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from governance.enforcement import policy as policies
 from governance.enforcement.policy import Audience, CompiledRule, DirectiveRule, ModelCapability, Policy
-from governance.enforcement.sources import DJANGO, CannotDecide, Source
+from governance.enforcement.sources import DJANGO, CannotDecide, Source, tries
 from governance.enforcement.states_of_person import (
     GRANTS_OF_ORGANISATION,
     WITH_ORGANISATION,
@@ -152,16 +152,14 @@ def from_people(*, organisation: bool, permissions: bool = False) -> str:
     return f"people_person p\n{joins(organisation=organisation, permissions=permissions)}"
 
 
-def on_one_epoch(
-    build: Callable[[Policy], Sql], tries: int = 5, source: Source = DJANGO
-) -> tuple[Policy, list[tuple[Any, ...]]]:
+def on_one_epoch(build: Callable[[Policy], Sql], source: Source = DJANGO) -> tuple[Policy, list[tuple[Any, ...]]]:
     """Run SQL compiled from the policy and make sure that policy was in force in the statement's snapshot.
 
     ``build`` returns a SELECT whose first column is ``(SELECT value FROM enforcement_policyepoch)``; it must return at
     least one row. Raises ``CannotDecide`` if the policy keeps changing.
     """
     stale: int | None = None
-    for _ in range(tries):
+    for _ in tries(source):
         policy = policies.current(other_than=stale, source=source)
         statement = build(policy)
         rows = source.rows(statement.text, statement.params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,40 +48,49 @@ def as_json(question: Question, preview: Preview) -> dict[str, Any]:
         "lose_access_by_location": preview.lose_access_by_location,
         "scope": sorted(by_id[item].name for item in candidate.rule.scope if item in by_id),
         "rule_text": english.sentence(candidate.rule.rule.tree),
-        "warnings": [*warnings(question, preview), *_of_the_clock(candidate, preview)],
+        "warnings": [*warnings(question, preview), *warnings_of_the_clock(candidate, preview)],
     }
 
 
-def _of_the_clock(candidate: Candidate, preview: Preview) -> list[str]:
-    """Figures are those at activation; a version whose time lies elsewhere needs a word beside them."""
+def warnings_of_the_clock(candidate: Candidate, preview: Preview, say: Callable[[int], str] = str) -> list[str]:
+    """Figures are those at activation; a version whose time lies elsewhere needs a word beside them.
+
+    ``say`` tells the figure that belongs to that time.
+    """
     rule = candidate.rule
     if rule.expires_at is not None and rule.expires_at <= preview.at:
         return ["Its term has ended: it denies nobody, and cannot be submitted."]
     if rule.effective_at is not None and rule.effective_at > preview.at:
         later = compute(candidate, fingerprint=False, at=rule.effective_at)
         return [
-            f"It takes effect on {rule.effective_at:%-d %B %Y at %H:%M %Z}: {later.lose_access} people lose access then, "
-            "nobody at activation."
+            f"It takes effect on {rule.effective_at:%-d %B %Y at %H:%M %Z}: {say(later.lose_access)} people lose access "
+            "then, nobody at activation."
         ]
     return []
 
 
 def warnings(question: Question, preview: Preview) -> list[str]:
-    """What a careful person would point out about these figures, in words."""
+    """What a careful person would point out, in words: about these figures, then about what the version states."""
     statement, found = question.statement, []
-    tree = language.parse(candidates.content.expand(statement.rule))
     if preview.population and preview.covered == preview.population:
         found.append("The rule covers everybody.")
     if preview.covered == 0 and preview.unknown == 0:
         found.append("The rule covers nobody.")
-    if language.uses_sensitive(tree) and not statement.legal_basis.strip():
-        found.append("The rule uses citizenship or residency and names no legal basis; it cannot be submitted.")
     if statement.on_unknown_then != OnUnknown.DENY and question.directive.comply_immediately and preview.unknown:
         found.append("The order says “immediately”: letting unknown people pass needs export-control counsel.")
-    if statement.effect == Effect.MONITOR:
-        found.append("Monitor: nobody is denied; decisions are as if the directive were absent.")
     if preview.regain_access:
         found.append(f"{preview.regain_access} people would regain access: an emergency activation is refused.")
+    return found + warnings_of_statement(question)
+
+
+def warnings_of_statement(question: Question) -> list[str]:
+    """Those that need no figure, and tell none."""
+    statement, found = question.statement, []
+    tree = language.parse(candidates.content.expand(statement.rule))
+    if language.uses_sensitive(tree) and not statement.legal_basis.strip():
+        found.append("The rule uses citizenship or residency and names no legal basis; it cannot be submitted.")
+    if statement.effect == Effect.MONITOR:
+        found.append("Monitor: nobody is denied; decisions are as if the directive were absent.")
     return found
 
 

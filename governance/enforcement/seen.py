@@ -1,8 +1,8 @@
-"""Who has seen it: which machine clients have asked since a directive took force, and are known to decide by it.
+"""Who has seen it: which machine clients have asked since a directive took force.
 
-A client that has been answered from the policy epoch of an activation, or a later one, cannot hold an older answer it was given
-afterwards; one that has not asked since may still act on what it was told before. That is the first honest answer to *are we
-done?*
+A client that has not asked since acts on what it was told before, if it acts at all. One that has asked was answered by the
+directive; whether it still holds an older answer, to another question, is for the client to say. That is the first honest answer
+to *are we done?*
 """
 
 from __future__ import annotations

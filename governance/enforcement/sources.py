@@ -7,11 +7,12 @@ gone costs a caller a second and never a permit. The one statement of a decision
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import psycopg
@@ -31,6 +32,11 @@ class Source(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def limit(self) -> float:
+        """Seconds that an answer may take."""
+        ...
+
     def rows(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
     def look_up(self, text: str, key: str) -> list[tuple[Any, ...]]:
@@ -38,8 +44,20 @@ class Source(Protocol):
         ...
 
 
+def tries(source: Source) -> Iterator[None]:
+    """Once for each time that a question may be asked: five, and not again once the source's limit is used up."""
+    deadline = time.monotonic() + source.limit
+    yield
+    for _ in range(4):
+        if time.monotonic() > deadline:
+            return
+        yield
+
+
 class DjangoSource:
     """Django's connection of this thread, inside whatever transaction it is in."""
+
+    limit = 20.0
 
     @property
     def name(self) -> str:
@@ -60,12 +78,17 @@ class DjangoSource:
 DJANGO = DjangoSource()
 
 
+_PREPARE_AGAIN = (b"26000", b"0A000")
+"""The server has the statement no more (DISCARD ALL, a pooler between), or a migration changed what it returns."""
+
+
 class Link(psycopg.Connection[tuple[Any, ...]]):
     """A connection that can answer one prepared statement without a cursor: a cursor costs as much as the way to the server."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._look_ups: dict[str, bytes] = {}  # statement → its name on the server
+        self._numbers = itertools.count()
         self._loading = Transformer(self)
 
     def look_up(self, text: str, key: str) -> list[tuple[Any, ...]]:
@@ -75,16 +98,19 @@ class Link(psycopg.Connection[tuple[Any, ...]]):
         """
         if "\x00" in key:  # libpq ends a text there, and would look up another
             raise psycopg.DataError("a NUL character is no text to PostgreSQL")
-        name = self._look_ups.get(text) or self._prepare(text)
         # The wait is libpq's own, without the GIL; whoever must end it shuts the socket (``_Watch``).
-        result = self.pgconn.exec_prepared(name, [key.encode()])
+        result = self.pgconn.exec_prepared(self._look_ups.get(text) or self._prepare(text), [key.encode()])
         if result.status != pq.ExecStatus.TUPLES_OK:
-            raise _error_of(result)
+            if result.error_field(pq.DiagnosticField.SQLSTATE) not in _PREPARE_AGAIN:
+                raise _error_of(result)
+            result = self.pgconn.exec_prepared(self._prepare(text), [key.encode()])
+            if result.status != pq.ExecStatus.TUPLES_OK:
+                raise _error_of(result)
         self._loading.set_pgresult(result)
         return self._loading.load_rows(0, result.ntuples, tuple)
 
     def _prepare(self, text: str) -> bytes:
-        name = f"look_up_{len(self._look_ups)}".encode()
+        name = f"look_up_{next(self._numbers)}".encode()
         result = self.pgconn.prepare(name, text.replace("%s", "$1").encode())
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise _error_of(result)
@@ -106,7 +132,7 @@ class PooledSource:
     """
 
     def __init__(self, conninfo: str, *, size: int, limit: float, title: str) -> None:
-        self._conninfo, self._size, self._limit, self._title = conninfo, size, limit, title
+        self._conninfo, self._size, self.limit, self._title = conninfo, size, limit, title
         self._pool: ConnectionPool[Any] | None = None
         self._opening = threading.Lock()
         self._watch = _Watch()
@@ -121,7 +147,7 @@ class PooledSource:
     def _answer(self, ask: Callable[[Link, str, Any], list[tuple[Any, ...]]], text: str, params: Any) -> list[Any]:
         pool = self._pool or self._open()
         waiting = self._watch.waiting()
-        deadline = time.monotonic() + self._limit
+        deadline = time.monotonic() + self.limit
         # After a restart of the server every connection in the pool is broken; each is tried once, then a fresh one.
         for _ in range(self._size + 1):
             left = deadline - time.monotonic()
@@ -163,7 +189,7 @@ class PooledSource:
                     min_size=1,
                     max_size=self._size,
                     open=True,
-                    timeout=self._limit,
+                    timeout=self.limit,
                     # Give up reconnecting soon: whoever asks next tries again at once, so the pool is back as soon as the
                     # database is, instead of after an exponential pause.
                     reconnect_timeout=0.2,
@@ -174,7 +200,7 @@ class PooledSource:
                         "connect_timeout": 2,
                         # Statements are few and prepared; planning a search anew each time cost as much as running it.
                         "options": f"-c jit=off -c plan_cache_mode=force_generic_plan -c TimeZone=UTC"
-                        f" -c statement_timeout={int(self._limit * 1000)}",
+                        f" -c statement_timeout={int(self.limit * 1000)}",
                         "application_name": self._title,
                     },
                     name=self._title,

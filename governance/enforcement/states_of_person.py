@@ -45,12 +45,13 @@ HELD_BOTH = State(
 WITHOUT_ORGANISATION: Sequence[State] = (PRESENT, HELD_PERSON)
 WITH_ORGANISATION: Sequence[State] = (PRESENT, HELD_PERSON, HELD_ORGANISATION, HELD_BOTH)
 
-_IN_FORCE = "{0}.starts_at <= statement_timestamp() AND {0}.ends_at > statement_timestamp()"
+# Whatever was ended stays ended, whatever the clock says: ``ended_at`` is set when it is, and never to a time to come.
+_IN_FORCE = "{0}.starts_at <= statement_timestamp() AND {0}.ends_at > statement_timestamp() AND {0}.ended_at IS NULL"
 _WAIVERS = f"""(SELECT w.person_id, array_agg(w.directive_id || '/' || c.model_capability_id) AS pairs
        FROM waivers_waiver w JOIN waivers_waivercapability c ON c.waiver_id = w.id
-      WHERE {_IN_FORCE.format("w")} AND coalesce(w.ended_at, w.ends_at) > statement_timestamp() GROUP BY w.person_id)"""
+      WHERE {_IN_FORCE.format("w")} GROUP BY w.person_id)"""
 GRANTS_BY = f"""SELECT g.{{0}}, array_agg(g.model_capability_id) AS items FROM waivers_grant g
-      WHERE g.{{0}} IS NOT NULL AND {_IN_FORCE.format("g")} AND g.ended_at IS NULL GROUP BY g.{{0}}"""
+      WHERE g.{{0}} IS NOT NULL AND {_IN_FORCE.format("g")} GROUP BY g.{{0}}"""
 """The grants in force by ``person_id`` or ``organisation_id``, whatever the state of those they are for."""
 
 # Whoever has left, on record or in a held state, is permitted nothing by a grant (docs/decisions/0009).

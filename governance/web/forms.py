@@ -14,7 +14,8 @@ from governance.directives.content import DirectiveStatement, Reader, VersionSta
 from governance.directives.files import REFERENCE
 from governance.directives.models import Directive, DirectiveKind
 from governance.rules.attributes import ATTRIBUTES
-from governance.web.builder import Builder, read_value
+from governance.web import value_text
+from governance.web.builder import Builder
 
 
 def version_source(post: QueryDict, builder: Builder | None = None) -> dict[str, Any]:
@@ -56,11 +57,16 @@ def _time(value: str) -> str:
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.DISPLAY_TIME_ZONE))).isoformat()
 
 
+def _by_field(errors: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Errors under the names that the form's fields have."""
+    return [(path.lstrip(".").removeprefix("on_unknown."), message) for path, message in errors]
+
+
 def read_title(post: QueryDict) -> str | None:
     """The title the form of a draft states, if any. Raises ``Invalid`` if it is none."""
     reader = Reader(models={}, capabilities={})
     title = reader.text(dict(post.items()), "title", "", limit=values.longest(Directive, "title"))
-    reader.errors = [(path.lstrip("."), message) for path, message in reader.errors]
+    reader.errors = _by_field(reader.errors)
     reader.finish("The title")
     return title or None
 
@@ -69,7 +75,7 @@ def read_version(post: QueryDict, builder: Builder | None = None) -> VersionStat
     """The version the form states. Raises ``Invalid`` with every error's path."""
     reader = Reader.of_catalog()
     statement = reader.version(version_source(post, builder), "")
-    reader.errors = [(path.lstrip("."), message) for path, message in reader.errors]
+    reader.errors = _by_field(reader.errors)
     reader.finish("The version")
     return statement
 
@@ -100,7 +106,7 @@ def read_directive(post: QueryDict) -> DirectiveStatement:
         comply_immediately=post.get("comply_immediately") == "on",
         position=reader.text(source, "position", ""),
     )
-    reader.errors = [(path.lstrip("."), message) for path, message in reader.errors]
+    reader.errors = _by_field(reader.errors)
     reader.finish("The directive")
     return statement
 
@@ -111,5 +117,5 @@ def read_facts(post: QueryDict) -> dict[str, Any]:
     for name, attribute in ATTRIBUTES.items():
         text = post.get(f"fact-{name}", "").strip()
         if text:
-            facts[name] = read_value(attribute, text)
+            facts[name] = value_text.read_fact(attribute, text)
     return facts

@@ -26,6 +26,7 @@ urlpatterns = [
     path("my-access", people.my_access, name="my-access"),
     path("directives/", directives.listing, name="directives"),
     path("directives/new", compose.new, name="directive-new"),
+    path("directives/preview", compose.preview_new, name="directive-new-preview"),
     path("directives/<str:reference>/", directives.summary, name="directive"),
     path("directives/<str:reference>/people", directives.people, name="directive-people"),
     path("directives/<str:reference>/case", directives.case, name="directive-case"),

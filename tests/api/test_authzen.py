@@ -141,3 +141,31 @@ def test_the_metadata_names_the_endpoint() -> None:
     assert Wire(services()).send("/.well-known/authzen-configuration", b"", method="GET", host="a/b").status_code == 400
     fixed = Wire(services(public_url="https://pdp.corp")).send("/.well-known/authzen-configuration", b"", method="GET")
     assert fixed.json()["search_subject_endpoint"] == "https://pdp.corp/access/v1/search/subject"
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "public_url", "address"),
+    [
+        ("pdp.example:8443", ("pdp.example",), "", "https://pdp.example:8443"),
+        ("pdp.example", ("*",), "", "https://pdp.example"),
+        ("evil.example", ("pdp.example",), "", None),
+        ("pdp.example@evil.example", ("*",), "", None),
+        ("evil.example/?", ("*",), "", None),
+        ("a" * 300, ("*",), "", None),
+        ("evil.example", ("pdp.example",), "https://pdp.corp", "https://pdp.corp"),
+    ],
+)
+def test_an_answer_never_repeats_a_host_that_is_not_ours(
+    host: str, allowed: tuple[str, ...], public_url: str, address: str | None, machine: Any, in_force: Any
+) -> None:
+    """The Host header is the caller's word; a person follows the link."""
+    wire = Wire(
+        services(public_url=public_url, allowed=allowed), create_token(actor=machine, name="g", scopes=["decide"])
+    )
+    answer = wire.send(URL, question(), host=host)
+    assert answer.status_code == 200, "a decision does not fail for it"
+    assert answer.json()["context"]["reason"]["help_url"] == f"{address or ''}/my-access"
+    found = wire.send("/.well-known/authzen-configuration", b"", method="GET", host=host)
+    assert found.status_code == (200 if address else 400)
+    if address:
+        assert found.json()["policy_decision_point"] == address

@@ -1,4 +1,4 @@
-"""The database is killed, frozen and started again under load: never a permit to a denied person, never a hang, and back by itself."""
+"""The database is killed, frozen or crowded under load: never a permit to a denied person, never a hang, and back by itself."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from tests.conftest import REFERENCE
 from tests.journeys.conftest import Product
 
 pytestmark = pytest.mark.xdist_group("product")
-LONGEST = 2.5  # seconds: a second for the statement, and what a busy machine adds
+LONGEST = 2.5  # seconds for one answer: a second for the statement, and what a busy machine adds
+BACK = 1.0  # seconds from when the database accepts connections until decisions are made again
 DENIED, PERMITTED = "p009", "p001"
 
 
@@ -63,6 +65,9 @@ class Load:
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.product.port, timeout=15)
+
+    def answered_between(self, after: float, before: float) -> list[tuple[float, float, str, int, bool | None, str]]:
+        return [answer for answer in list(self.answers) if answer[3] == 200 and after < answer[0] < before]
 
     def answered_after(self, moment: float) -> float:
         """Seconds from ``moment`` until the first question that was answered again."""
@@ -139,7 +144,32 @@ def callers_who_never_finish(product: Product, number: int = 40) -> Iterator[Non
         yield
 
 
-def test_a_database_that_is_killed_or_frozen_costs_time_and_never_a_permit(tmp_path: Path) -> None:
+def crowded(data: Path) -> Callable[[], float]:
+    """Every connection that the server has is somebody else's, those of the decision API cut and taken as well."""
+    host = (data / "postgres" / "postmaster.pid").read_text().splitlines()[4]
+    held: list[psycopg.Connection] = []
+
+    def take_all() -> None:
+        while True:
+            try:
+                held.append(psycopg.connect(f"host={host} user=postgres dbname=postgres", autocommit=True))
+            except psycopg.OperationalError:
+                return
+
+    take_all()
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'decisions'"
+    while held[0].execute(cut).fetchall():
+        take_all()
+
+    def leave() -> float:
+        for link in held:
+            link.close()
+        return time.monotonic()
+
+    return leave
+
+
+def test_a_database_that_is_killed_frozen_or_crowded_costs_time_and_never_a_permit(tmp_path: Path) -> None:
     product = Product(tmp_path / "data")
     load, threads = None, []
     try:
@@ -154,12 +184,14 @@ def test_a_database_that_is_killed_or_frozen_costs_time_and_never_a_permit(tmp_p
         with callers_who_never_finish(product):
             for _ in range(4):
                 assert load.answered_after(time.monotonic()) < LONGEST, "slow callers of pages hold up no decision"
-        for name, fault in (("killed", killed), ("frozen", frozen)):
+        for name, fault in (("killed", killed), ("frozen", frozen), ("crowded", crowded)):
             mend = fault(product.data)
+            began = time.monotonic()
             time.sleep(3)
+            assert not load.answered_between(began + 0.5, time.monotonic()), f"{name}: the database was not away"
             back = load.answered_after(mend())
             print(f"{name}: deciding again {back:.2f} s after the database was back")
-            assert back < LONGEST
+            assert back < BACK
             time.sleep(1)
     finally:
         if load is not None:

@@ -57,8 +57,8 @@ def test_answers_of_the_api_are_written_in_one_row_and_can_be_read_one_by_one(re
     with connection.cursor() as cursor:
         cursor.execute("SELECT id::text, person_id, permit, policy_epoch FROM enforcement_decision ORDER BY id")
         rows = cursor.fetchall()
-    assert [row[0] for row in rows] == ids, "ids lie in the order of time"
-    assert [row[1:3] for row in rows] == [("p001", True), ("p009", True)]
+    assert ids[0][:13] <= ids[1][:13], "ids lie in the order of time, to the millisecond"
+    assert {row[0]: row[1:3] for row in rows} == {ids[0]: ("p001", True), ids[1]: ("p009", True)}
     sighting = ClientSighting.objects.get()
     assert sighting.token == ApiToken.objects.get()
     assert sighting.last_epoch == rows[0][3]
@@ -70,6 +70,26 @@ def test_a_sighting_never_goes_back(recorder: Recorder, machine: Any) -> None:
         recorder.put(answer(token, epoch))
         assert recorder.flush()
     assert ClientSighting.objects.get().last_epoch == 9
+
+
+def test_a_slow_thread_does_not_take_back_what_another_has_seen(recorder: Recorder, machine: Any) -> None:
+    """Two answers of one batch come in the wrong order, also while a batch that was not taken comes back."""
+    token, there = token_id(machine), recorder.conninfo
+    for epoch in (6, 5):
+        recorder.put(answer(token, epoch))
+    recorder.conninfo = NOBODY_LISTENS
+    assert not recorder.flush()
+    recorder.conninfo = there
+    assert recorder.flush()
+    assert ClientSighting.objects.get().last_epoch == 6
+    for epoch in (8, 7):
+        recorder.put(answer(token, epoch))
+    taken = recorder._take()
+    assert taken is not None
+    recorder.put(answer(token, 7))
+    recorder._give_back(taken)
+    assert recorder.flush()
+    assert ClientSighting.objects.get().last_epoch == 8
 
 
 def test_what_the_log_cannot_take_is_counted_at_once_and_told_later(recorder: Recorder, machine: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping
 from datetime import date
 from itertools import product
@@ -14,14 +16,14 @@ from hypothesis import strategies as st
 
 from governance.enforcement.services.first_start import SCENARIO
 from governance.rules import analysis
-from governance.rules.analysis import Coverage, Relation, Verdict
+from governance.rules.analysis import Budget, Coverage, Relation, Verdict
 from governance.rules.attributes import SLOTS
 from governance.rules.closures import compile_closure
+from governance.rules.countries import COUNTRIES
 from governance.rules.language import All, Any_, Const, Leaf, Not, Rule, parse
 from tests.extended import examples
 from tests.rules.test_compilers_agree import rules, truths_in_sql
 
-NO_LIMIT = 60.0
 LISTS = [None, [], ["US"], ["GB"], ["US", "GB"], ["FR"], ["FR", "US"], ["FR", "US", "GB"]]
 DOMAIN: dict[str, list[Any]] = {
     "person.citizenships": LISTS,
@@ -73,7 +75,7 @@ def facts_of(person: Mapping[str, Any]) -> tuple[Any, ...]:
 @settings(max_examples=examples(50), deadline=None)
 @given(a=coverages, b=coverages)
 def test_implication_is_what_looking_at_everybody_says(a: Coverage, b: Coverage) -> None:
-    answer = analysis.implies(a, b, limit=NO_LIMIT)
+    answer = analysis.implies(a, b, budget=Budget(60))
     exceptions = [facts for facts in EVERYBODY if covers(a, facts) and not covers(b, facts)]
     assert bool(answer) is not bool(exceptions)
     if not answer:
@@ -86,7 +88,7 @@ def test_implication_is_what_looking_at_everybody_says(a: Coverage, b: Coverage)
 @settings(max_examples=examples(50), deadline=None)
 @given(a=coverages, b=coverages)
 def test_comparison_and_overlap_are_what_looking_at_everybody_says(a: Coverage, b: Coverage) -> None:
-    compared = analysis.compare(a, b, limit=NO_LIMIT)
+    compared = analysis.compare(a, b, budget=Budget(60))
     added = any(covers(a, facts) and not covers(b, facts) for facts in EVERYBODY)
     released = any(covers(b, facts) and not covers(a, facts) for facts in EVERYBODY)
     assert (bool(compared.added), bool(compared.released)) == (added, released)
@@ -95,7 +97,7 @@ def test_comparison_and_overlap_are_what_looking_at_everybody_says(a: Coverage, 
         (True, True): Relation.NEITHER,
     }  # fmt: skip
     assert compared.relation is wanted[added, released]
-    overlap = analysis.overlap(a, b, limit=NO_LIMIT)
+    overlap = analysis.overlap(a, b, budget=Budget(60))
     assert bool(overlap) is any(covers(a, facts) and covers(b, facts) for facts in EVERYBODY)
 
 
@@ -103,8 +105,8 @@ def test_comparison_and_overlap_are_what_looking_at_everybody_says(a: Coverage, 
 @given(a=coverages)
 def test_nobody_and_everybody_are_what_looking_at_everybody_says(a: Coverage) -> None:
     covered = [covers(a, facts) for facts in EVERYBODY]
-    assert bool(analysis.covers_nobody(a, limit=NO_LIMIT)) is not any(covered)
-    assert bool(analysis.covers_everybody(a, limit=NO_LIMIT)) is all(covered)
+    assert bool(analysis.covers_nobody(a, budget=Budget(60))) is not any(covered)
+    assert bool(analysis.covers_everybody(a, budget=Budget(60))) is all(covered)
 
 
 def truths(rule: Rule) -> list[bool | None]:
@@ -114,7 +116,7 @@ def truths(rule: Rule) -> list[bool | None]:
 @settings(max_examples=examples(40), deadline=None)
 @given(a=small, b=small)
 def test_equivalence_is_the_same_truth_for_everybody(a: Rule, b: Rule) -> None:
-    answer = analysis.equivalent(a, b, limit=NO_LIMIT)
+    answer = analysis.equivalent(a, b, budget=Budget(60))
     assert bool(answer) is (truths(a) == truths(b))
     if not answer:
         assert answer.person is not None
@@ -125,13 +127,13 @@ def test_equivalence_is_the_same_truth_for_everybody(a: Rule, b: Rule) -> None:
 @settings(max_examples=examples(25), deadline=None)
 @given(rule=small)
 def test_a_dead_branch_changes_nothing_for_anybody_and_others_do(rule: Rule) -> None:
-    found, whole = analysis.dead_branches(rule, limit=NO_LIMIT)
+    found, whole = analysis.dead_branches(rule, budget=Budget(60))
     assert whole
     without = rule
     for branch in sorted(found, key=lambda one: one.path, reverse=True):
         without = _leave_out(without, branch.path.removeprefix("$"))
     assert truths(without) == truths(rule)
-    assert analysis.dead_branches(without, limit=NO_LIMIT) == ([], True)
+    assert analysis.dead_branches(without, budget=Budget(60)) == ([], True)
 
 
 def _leave_out(rule: Rule, path: str) -> Rule:
@@ -151,7 +153,7 @@ def _leave_out(rule: Rule, path: str) -> Rule:
 @settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(a=rules(), b=rules(), unknown=st.booleans())
 def test_a_counterexample_over_the_whole_language_holds_in_both_compilers(a: Rule, b: Rule, unknown: bool) -> None:
-    answer = analysis.implies(Coverage(a, unknown), Coverage(b, unknown), limit=NO_LIMIT)
+    answer = analysis.implies(Coverage(a, unknown), Coverage(b, unknown), budget=Budget(60))
     if answer.person is None:
         assert answer.verdict is Verdict.YES
         return
@@ -170,7 +172,7 @@ READINGS = {one["slug"]: Coverage(parse(one["rule"])) for one in _DOCUMENT["alte
 
 
 def test_the_export_control_reading_lies_strictly_within_the_order() -> None:
-    compared = analysis.compare(READINGS["ear-foreign-person"], ORDERED)
+    compared = analysis.compare(READINGS["ear-foreign-person"], ORDERED, budget=Budget())
     assert compared.relation is Relation.NARROWER
     assert compared.added.person is None
     released = facts_of(compared.released.person or {})
@@ -179,7 +181,7 @@ def test_the_export_control_reading_lies_strictly_within_the_order() -> None:
 
 
 def test_outside_the_united_states_is_neither_narrower_nor_wider_with_a_person_for_each() -> None:
-    compared = analysis.compare(READINGS["outside-us"], ORDERED)
+    compared = analysis.compare(READINGS["outside-us"], ORDERED, budget=Budget())
     assert compared.relation is Relation.NEITHER
     added, released = facts_of(compared.added.person or {}), facts_of(compared.released.person or {})
     assert covers(READINGS["outside-us"], added)
@@ -189,14 +191,14 @@ def test_outside_the_united_states_is_neither_narrower_nor_wider_with_a_person_f
 
 
 def test_trusted_partners_lies_strictly_within_the_order() -> None:
-    assert analysis.compare(READINGS["trusted-partners"], ORDERED).relation is Relation.NARROWER
-    assert analysis.compare(READINGS["cyber-only"], ORDERED).relation is Relation.SAME
+    assert analysis.compare(READINGS["trusted-partners"], ORDERED, budget=Budget()).relation is Relation.NARROWER
+    assert analysis.compare(READINGS["cyber-only"], ORDERED, budget=Budget()).relation is Relation.SAME
 
 
 def test_when_the_time_is_up_the_answer_is_undetermined() -> None:
-    assert analysis.implies(ORDERED, READINGS["outside-us"], limit=-1.0).verdict is Verdict.UNDETERMINED
-    assert analysis.compare(ORDERED, READINGS["outside-us"], limit=-1.0).relation is Relation.UNDETERMINED
-    assert analysis.dead_branches(Any_((ORDERED.rule, ORDERED.rule)), limit=-1.0) == ([], False)
+    assert analysis.implies(ORDERED, READINGS["outside-us"], budget=Budget(-1)).verdict is Verdict.UNDETERMINED
+    assert analysis.compare(ORDERED, READINGS["outside-us"], budget=Budget(-1)).relation is Relation.UNDETERMINED
+    assert analysis.dead_branches(Any_((ORDERED.rule, ORDERED.rule)), budget=Budget(-1)) == ([], False)
 
 
 def test_what_verifying_would_settle() -> None:
@@ -207,5 +209,29 @@ def test_what_verifying_would_settle() -> None:
     free = frozenset({"person.permanent_residences", "person.protected_status"})
     reading = READINGS["ear-foreign-person"].rule
     for truth in (True, False):
-        assert analysis.possible(reading, truth=truth, facts=facts, free=free)
-    assert not analysis.possible(ORDERED.rule, truth=False, facts=facts, free=free)
+        assert analysis.possible((reading, [truth]), facts=facts, free=free, budget=Budget())
+    assert not analysis.possible((ORDERED.rule, [False]), facts=facts, free=free, budget=Budget())
+    assert not analysis.possible((reading, [True]), (reading, [False]), facts=facts, free=free, budget=Budget())
+
+
+def hard_rule(clauses: int) -> Rule:
+    """A rule of random clauses over forty countries, too hard for every question about it to be decided."""
+    chance = random.Random(5)
+    countries = sorted(COUNTRIES)[:40]
+
+    def literal() -> Any:
+        attribute = chance.choice(["person.citizenships", "person.permanent_residences"])
+        leaf = {"attr": attribute, "op": "includes_any", "value": [chance.choice(countries)]}
+        return leaf if chance.random() < 0.5 else {"not": leaf}
+
+    return parse({"all": [{"any": [literal() for _ in range(3)]} for _ in range(clauses)]})
+
+
+def test_many_questions_share_one_budget_and_a_search_stops_within_it() -> None:
+    rule, other, budget = hard_rule(30), hard_rule(29), Budget(0.3)
+    begun = time.monotonic()
+    for _ in range(20):
+        assert analysis.dead_branches(rule, budget=budget) == ([], False)
+        analysis.compare(Coverage(rule), Coverage(other), budget=budget.share(0.1))
+    assert time.monotonic() - begun < 1.0, "the rest is for a busy machine"
+    assert budget.spent

@@ -71,6 +71,11 @@ def test_reasons_are_exactly_the_smallest_sets_that_force_the_outcome(rule: Rule
     numbered = [found.get("attribute") for _, found in explain.flatten(node) if not found["children"]]
     found = {frozenset(NAMES.index(numbered[number]) for number in reason) for reason in node["reasons"]}
     assert found == smallest
+    assert node["all_reasons"]
+    decided = {
+        NAMES.index(leaf["attribute"]) for _, leaf in explain.flatten(node) if leaf["decided"] and "number" in leaf
+    }
+    assert decided == set().union(*smallest)
 
 
 @settings(max_examples=examples(60), deadline=None)
@@ -83,7 +88,10 @@ def test_a_trace_tells_the_truth_of_all_states_and_marks_the_leaves_of_its_reaso
     assert node["truth"] == explain.WORDS[explain.combine(truths, any_state=any_state)]
     in_reasons = {number for reason in node["reasons"] for number in reason}
     ends = [found for _, found in explain.flatten(node) if not found["children"]]
-    assert {leaf["number"] for leaf in ends if leaf["decided"]} == in_reasons
+    decided = {leaf["number"] for leaf in ends if leaf["decided"]}
+    assert decided == in_reasons if node["all_reasons"] else decided >= in_reasons
+    for _, part in explain.flatten(node):
+        assert part["truth"] in explain.WORDS.values()
 
 
 def test_either_of_two_conditions_alone_may_decide() -> None:
@@ -98,3 +106,38 @@ def test_either_of_two_conditions_alone_may_decide() -> None:
     values = dict.fromkeys(SLOTS) | {"person.protected_status": True, "person.permanent_residences": ["US"]}
     node = explain.trace(rule, [tuple(values[name] for name in SLOTS)])
     assert node["reasons"] == [[0], [1]]
+
+
+COUNTRIES = ["US", "GB", "FR", "DE", "IT", "ES", "PT", "NL", "BE", "AT", "CH", "SE", "NO", "DK", "FI"]
+
+
+def citizen_of(country: str) -> dict[str, Any]:
+    return {"attr": "person.citizenships", "op": "includes_any", "value": [country]}
+
+
+def traced(rule: Any, **values: Any) -> dict[str, Any]:
+    facts = dict.fromkeys(SLOTS) | {f"person.{name}": value for name, value in values.items()}
+    return explain.trace(parse(rule), [tuple(facts[name] for name in SLOTS)])
+
+
+def test_each_of_many_conditions_that_decide_alone_is_marked_and_the_list_says_it_is_cut() -> None:
+    node = traced({"any": [citizen_of(country) for country in COUNTRIES]}, citizenships=COUNTRIES)
+    assert [leaf["decided"] for leaf in node["children"]] == [True] * 15
+    assert (len(node["reasons"]), node["all_reasons"]) == (12, False)
+    assert explain.how_many(node) == "At least 12 sets of conditions each decide this alone."
+    node = traced({"any": [citizen_of(country) for country in COUNTRIES[:12]]}, citizenships=COUNTRIES)
+    assert explain.how_many(node) == "12 sets of conditions each decide this alone."
+
+
+def test_what_makes_a_long_rule_unknown_is_marked_exactly() -> None:
+    """Of what is not known only what keeps the truth open; a condition that is true beside it decides nothing."""
+    pairs = [{"all": [{"attr": "person.status", "op": "is", "value": "active"}, citizen_of(c)]} for c in COUNTRIES]
+    node = traced({"any": pairs}, status="active")
+    ends = [leaf for _, leaf in explain.flatten(node) if not leaf["children"]]
+    assert [leaf["decided"] for leaf in ends] == [True, True] * 15
+    citizenships = set(range(1, 30, 2))
+    assert not node["all_reasons"]
+    assert all(citizenships < set(reason) and len(reason) == 16 for reason in node["reasons"])
+    node = traced({"any": [*pairs, {"attr": "person.department", "op": "is", "value": "x"}]}, status="active")
+    ends = [leaf for _, leaf in explain.flatten(node) if not leaf["children"]]
+    assert [leaf["decided"] for leaf in ends] == [False, True] * 15 + [True]

@@ -67,4 +67,7 @@ def test_gateways_that_have_not_asked_since_an_activation_are_named(
     with connection.cursor() as cursor:
         cursor.execute("UPDATE enforcement_clientsighting SET last_epoch = %s", [epoch])
     ApiToken.objects.filter(name="never asked").update(revoked_at=timezone.now())
-    assert "Every gateway has asked since each directive took force" in words(sign_in("lucia").get("/gateways"))
+    text = words(sign_in("lucia").get("/gateways"))
+    assert "Every gateway has asked since each directive took force" in text
+    assert "Asked since" in text
+    assert "older answer about somebody else is not known here" in text, "one question says nothing of answers kept"

@@ -32,7 +32,8 @@ DRAFT: Fields = {
     "received_at": "2026-06-12T17:21", "comply_by": "2026-06-13T17:21", "position": "", "legal_basis": "A letter",
     "definitions": "", "effect": "deny", "waivable": "", "waivers": "keep", "replaces": "", "effective_at": "",
     "expires_at": "", "restart_verify": "", "include_derived": "on", "unknown": "verify", "hours": "72",
-    "model": "fable-5", "caps-fable-5": "some", "cap-fable-5": "use", "past": "",
+    "model": "fable-5", "caps-fable-5": "some", "cap-fable-5": "use",
+    "past": "", "future": "", "shown": "", "json": "", "json-shown": "", "p1": "",
     "k0": "all", "d0": "0", "k1": "leaf", "d1": "1", "a1": "person.citizenships", "o1": "includes_any", "v1": "CN",
     "k2": "leaf", "d2": "1", "a2": "person.start_date", "o2": "before", "v2": "2026-01-01",
 }  # fmt: skip
@@ -117,6 +118,16 @@ def test_nothing_typed_into_a_draft_breaks_the_page(sign_in: Callable[[str], Cli
 
 def test_nothing_typed_breaks_the_plan_beside_the_form(sign_in: Callable[[str], Client]) -> None:
     never_breaks(sign_in("lucia"), f"/directives/{REFERENCE}/preview", with_one_odd(DRAFT), then="/directives/")
+
+
+def test_nothing_typed_breaks_what_stands_beside_a_new_directive(sign_in: Callable[[str], Client]) -> None:
+    never_breaks(sign_in("lucia"), "/directives/preview", with_one_odd(DRAFT), then="/directives/")
+
+
+def test_no_odd_button_breaks_the_builder(sign_in: Callable[[str], Client]) -> None:
+    odd = st.sampled_from(["place:1:2:below", "place:9:²:x", "place:::", "undo", "redo", "pick:²", "up:-1", "out:2:1"])
+    pressed = st.tuples(with_one_odd(DRAFT), odd).map(lambda both: both[0] | {"do": both[1]})
+    never_breaks(sign_in("lucia"), "/directives/new", pressed, then="/directives/")
 
 
 def test_nothing_imported_into_the_builder_breaks_the_page(sign_in: Callable[[str], Client]) -> None:

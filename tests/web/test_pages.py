@@ -49,7 +49,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "history": ("/history", COVERED),
 }
 POSTED = {
-    "sign-out", "theme", "directive-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
+    "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
     "approval-vote",
     "test-person-save", "test-person-remove",
 }  # fmt: skip

@@ -207,13 +207,37 @@ def test_revealed_values_hide_again_and_leave_time_to_whoever_asks(sign_in: Call
     browse(pages, steps)
 
 
-def test_the_rule_builder_keeps_the_keyboard_where_it_was(sign_in: Callable[[str], Client]) -> None:
+def test_values_shown_with_a_decision_hide_again_and_the_steps_stay(
+    sign_in: Callable[[str], Client], in_force: Any
+) -> None:
+    why = "/explain?person=p009&item=fable-5/use"
+    pages = {why: sign_in("peter").post(why, {"purpose": "Counsel asked"})}
+
+    def steps(window: Window) -> None:
+        page = window.page
+        page.clock.install()
+        page.goto(why)
+        shown = page.locator("[data-hide-after]")
+        assert shown.get_by_text("China").is_visible()
+        page.clock.fast_forward(290_000)
+        shown.get_by_role("button", name="Five more minutes").click()
+        page.clock.fast_forward(290_000)
+        assert shown.get_by_text("China").is_visible()
+        page.clock.fast_forward(20_000)
+        assert shown.get_by_text("China").count() == 0
+        assert "citizenships include United States; on record: hidden" in shown.inner_text()
+        assert shown.get_by_role("link", name="Give a purpose").get_attribute("href") == why
+
+    browse(pages, steps)
+
+
+def test_the_keyboard_goes_with_what_a_button_of_the_rule_builder_did(sign_in: Callable[[str], Client]) -> None:
     client = sign_in("lucia")
     start = client.get(f"/directives/{REFERENCE}/edit")
     added = client.post(
         f"/directives/{REFERENCE}/edit",
-        {"d0": "0", "k0": "leaf", "a0": "person.citizenships", "o0": "includes_any", "v0": "US", "do": "add:0"},
-        headers={"HX-Request": "true"},
+        {"d0": "0", "k0": "not", "d1": "1", "k1": "leaf", "do": "add:0"},
+        headers={"HX-Request": "true", "HX-Target": "builder"},
     )
     pages = {f"/directives/{REFERENCE}/edit": start, f"/directives/{REFERENCE}/preview": HttpResponse("<p>Impact</p>")}
 
@@ -226,7 +250,7 @@ def test_the_rule_builder_keeps_the_keyboard_where_it_was(sign_in: Callable[[str
         button.focus()
         page.keyboard.press("Enter")
         expect(page.locator(".node")).not_to_have_count(rows)
-        expect(page.locator('[name="do"][value="add:0"]:focus')).to_have_count(1)
+        expect(page.locator('[name="a2"]:focus')).to_have_count(1)
 
     browse(pages, steps)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from governance.accounts.models import Scope
@@ -11,8 +11,9 @@ from governance.api.authzen.services import Services
 from governance.api.problems import Problem
 from governance.enforcement.answers import as_json
 from governance.enforcement.decision import Decision, Reading, evaluate, people_and_policy
+from governance.enforcement.explanation import Explainer
+from governance.enforcement.permissions import on_file
 from governance.enforcement.policy import Client, Policy
-from governance.enforcement.settling import managers_of
 
 MAX_ITEMS = 1_000
 _LONGEST = 200  # what a caller sent may be of any length; what is recorded of it is not
@@ -31,13 +32,13 @@ def _one(request: Request, services: Services, client: Client, asked: Question) 
     reading, policy = people_and_policy((asked.person,), services.source)
     request.confirm(client, Scope.DECIDE, policy)
     require_epoch(policy, asked.min_epoch)
-    managers = _managers((asked.person,), services, client)
-    return _answer(request, services, client, asked, reading, policy, managers)[1]
+    explainer = _explainer((asked.person,), services, client)
+    return _answer(request, services, client, asked, reading, policy, explainer)[1]
 
 
-def _managers(people: Iterable[str], services: Services, client: Client) -> Mapping[str, str | None]:
-    """Who could file exceptions for these people, where the client may have explanations: one statement for all."""
-    return managers_of(people, services.source) if Scope.EXPLAIN in client.scopes else {}
+def _explainer(people: Iterable[str], services: Services, client: Client) -> Explainer | None:
+    """Explains the answers of a request to a client that may have explanations: one statement for all the people."""
+    return Explainer(on_file(people, services.source)) if Scope.EXPLAIN in client.scopes else None
 
 
 def _answer(
@@ -47,7 +48,7 @@ def _answer(
     asked: Question,
     reading: Reading,
     policy: Policy,
-    managers: Mapping[str, str | None],
+    explainer: Explainer | None,
 ) -> tuple[Decision, dict[str, Any]]:
     decision = evaluate(policy, reading.of(asked.person), asked.model, asked.capability)
     services.recorder.put(
@@ -57,9 +58,8 @@ def _answer(
             request.given_id,
         )
     )  # fmt: skip
-    explained = Scope.EXPLAIN in client.scopes
-    manager = managers.get(asked.person)
-    return decision, as_json(decision, explained=explained, manager=manager, help_url=services.help_url(request))
+    explanation = explainer.explain(decision) if explainer is not None else None
+    return decision, as_json(decision, explanation, help_url=services.help_url(request))
 
 
 def evaluations(request: Request, services: Services) -> dict[str, Any]:
@@ -82,9 +82,9 @@ def evaluations(request: Request, services: Services) -> dict[str, Any]:
     people = {one.person for one in asked if isinstance(one, Question)}
     reading, policy = people_and_policy(people, services.source)
     request.confirm(client, Scope.DECIDE, policy)
-    managers = _managers(people, services, client)
+    explainer = _explainer(people, services, client)
     results: list[dict[str, Any]] = []
-    for permit, result in _answers(request, services, client, asked, reading, policy, managers):
+    for permit, result in _answers(request, services, client, asked, reading, policy, explainer):
         results.append(result)
         if permit is stop_at:
             break
@@ -98,7 +98,7 @@ def _answers(
     asked: list[Question | Problem],
     reading: Reading,
     policy: Policy,
-    managers: Mapping[str, str | None],
+    explainer: Explainer | None,
 ) -> Iterator[tuple[bool, dict[str, Any]]]:
     for one in asked:
         try:
@@ -109,7 +109,7 @@ def _answers(
             error = {"status": problem.status, "message": problem.detail}
             yield False, {"decision": False, "context": {"error": error}}
         else:
-            decision, result = _answer(request, services, client, one, reading, policy, managers)
+            decision, result = _answer(request, services, client, one, reading, policy, explainer)
             yield decision.permit, result
 
 

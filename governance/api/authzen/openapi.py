@@ -83,10 +83,17 @@ _SCHEMAS: dict[str, Any] = {
                 ],
             },
             "directives": {"type": "array", "items": {"type": "string"}},
-            "help_url": {"type": "string"},
+            "help_url": {
+                "type": "string", "format": "uri-reference",
+                "description": "With a denial. Without a host where the caller named none of this service.",
+            },
             "summary": {"type": "string", "description": "With scope explain."},
             "next_steps": {"type": "array", "items": {"type": "string"}, "description": "With scope explain."},
-            "trace": {"type": "object", "description": "With scope explain: truth values, never attribute values."},
+            "trace": {
+                "type": "object",
+                "description": "With scope explain: truth values, never attribute values; waivers and grants looked at. A"
+                " rule is null when the time for the explanations of a request was over.",
+            },
         },
     },
     "Decision": {

@@ -66,7 +66,7 @@ def _loosening(plan: CatalogPlan, policy: Policy) -> list[str]:
 def _narrower(new: Any, old: Any) -> bool:
     """Whether it is proved that the new audience admits nobody whom the old one did not; what is not known is not admitted."""
     admitted, before = (Coverage(language.parse(rule), unknown=False) for rule in (new, old))
-    return bool(analysis.implies(admitted, before))
+    return bool(analysis.implies(admitted, before, budget=analysis.Budget()))
 
 
 def _relied_on(model_id: int, policy: Policy) -> bool:

@@ -34,6 +34,7 @@ COLUMNS = (
 )  # fmt: skip
 """What is kept of an answer, in this order; ``Answer`` is such a tuple."""
 Answer = tuple[str, int, str, str, str, bool, str, tuple[str, ...], int, datetime, str, str]
+_Sighting = tuple[int, datetime]  # the newest policy epoch that a client was answered from, and when
 _CODE = COLUMNS.index("code")
 _BATCH = """
 INSERT INTO enforcement_decisionbatch (process, first_id, last_id, number, answers) VALUES (%s, %s, %s, %s, %s)
@@ -56,7 +57,7 @@ class _Gap:
 
 class _Batch(NamedTuple):
     answers: list[Answer]
-    seen: dict[int, tuple[datetime, int]]
+    seen: dict[int, _Sighting]
     gap: _Gap | None
 
 
@@ -67,7 +68,7 @@ class Recorder:
     conninfo: str
     capacity: int = CAPACITY
     _queue: deque[Answer] = field(default_factory=deque)
-    _seen: dict[int, tuple[datetime, int]] = field(default_factory=dict)
+    _seen: dict[int, _Sighting] = field(default_factory=dict)
     _gap: _Gap | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pid: int = 0
@@ -76,8 +77,11 @@ class Recorder:
     def put(self, answer: Answer) -> None:
         if self._pid != os.getpid():
             self._start()
+        token, seen = answer[1], (answer[8], answer[9])
         with self._lock:
-            self._seen[answer[1]] = (answer[9], answer[8])
+            # Threads come here in any order: one that was slow since its answer must not take the others' back.
+            if token not in self._seen or seen > self._seen[token]:
+                self._seen[token] = seen
             if len(self._queue) < self.capacity:
                 self._queue.append(answer)
                 return
@@ -129,7 +133,8 @@ class Recorder:
     def _give_back(self, batch: _Batch) -> None:
         with self._lock:
             self._queue.extendleft(reversed(batch.answers))
-            self._seen = batch.seen | self._seen
+            for token, seen in batch.seen.items():
+                self._seen[token] = max(seen, self._seen.get(token, seen))
             if batch.gap and self._gap:
                 self._gap = _Gap(batch.gap.first_at, self._gap.last_at, batch.gap.answers + self._gap.answers)
             else:
@@ -146,7 +151,7 @@ class Recorder:
                 text = orjson.dumps(kept).decode()
                 cursor.execute(_BATCH, [process, kept[0][0], kept[-1][0], len(kept), text])
             if batch.seen:
-                columns = zip(*((token, at, epoch) for token, (at, epoch) in batch.seen.items()), strict=True)
+                columns = zip(*((token, at, epoch) for token, (epoch, at) in batch.seen.items()), strict=True)
                 cursor.execute(_SEEN, [list(column) for column in columns])
             if batch.gap:
                 cursor.execute(_GAP, [process, batch.gap.first_at, batch.gap.last_at, batch.gap.answers])

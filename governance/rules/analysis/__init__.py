@@ -5,8 +5,8 @@ classes, cut short wherever the three-valued truth is settled already, decides e
 its time is over. Tests hold it against brute force.
 """
 
+from governance.rules.analysis.budget import Budget
 from governance.rules.analysis.questions import (
-    LIMIT,
     Branch,
     Comparison,
     Coverage,
@@ -24,8 +24,8 @@ from governance.rules.analysis.questions import (
 )
 
 __all__ = [
-    "LIMIT",
     "Branch",
+    "Budget",
     "Comparison",
     "Coverage",
     "Finding",

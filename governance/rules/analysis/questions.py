@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from governance.rules.analysis.search import Goal, TimeUp, find
+from governance.rules.analysis.budget import Budget, TimeUp
+from governance.rules.analysis.search import Goal, find
 from governance.rules.analysis.space import FALSE, TRUE, UNKNOWN
 from governance.rules.english import branch as in_words
 from governance.rules.language import All, Any_, Const, Not, Rule
-
-LIMIT = 2.0
-"""Seconds a question may take before the answer is *undetermined*."""
 
 
 class Verdict(StrEnum):
@@ -67,12 +64,12 @@ class Comparison:
     released: Finding
 
 
-def _exists(*alternatives: Sequence[Goal], limit: float, **more: Any) -> Finding:
-    """Whether somebody meets one of the lists of goals."""
-    deadline = time.monotonic() + limit
+def _exists(*alternatives: Sequence[Goal], budget: Budget, **more: Any) -> Finding:
+    """Whether somebody meets one of the lists of goals. ``more``: what is given of that person, as ``search.find`` takes it."""
     try:
         for goals in alternatives:
-            person = find(goals, deadline=deadline, **more)
+            budget.check()
+            person = find(goals, budget=budget, **more)
             if person is not None:
                 return Finding(Verdict.YES, person)
     except TimeUp:
@@ -86,15 +83,15 @@ def _nobody(found: Finding) -> Finding:
     return Finding(opposite[found.verdict], found.person)
 
 
-def implies(a: Coverage, b: Coverage, *, limit: float = LIMIT) -> Finding:
+def implies(a: Coverage, b: Coverage, *, budget: Budget) -> Finding:
     """Is everybody whom ``a`` covers covered by ``b``? A *no* comes with somebody covered by ``a`` alone."""
-    return _nobody(_exists([(a.rule, a.inside), (b.rule, b.outside)], limit=limit))
+    return _nobody(_exists([(a.rule, a.inside), (b.rule, b.outside)], budget=budget))
 
 
-def compare(new: Coverage, old: Coverage, *, limit: float = LIMIT) -> Comparison:
+def compare(new: Coverage, old: Coverage, *, budget: Budget) -> Comparison:
     """Is the new coverage narrower or wider than the old one? ``added`` and ``released`` say whether anybody is, and who."""
-    added = _exists([(new.rule, new.inside), (old.rule, old.outside)], limit=limit / 2)
-    released = _exists([(old.rule, old.inside), (new.rule, new.outside)], limit=limit / 2)
+    added = _exists([(new.rule, new.inside), (old.rule, old.outside)], budget=budget)
+    released = _exists([(old.rule, old.inside), (new.rule, new.outside)], budget=budget)
     if Verdict.UNDETERMINED in (added.verdict, released.verdict):
         relation = Relation.UNDETERMINED
     elif added:
@@ -104,37 +101,40 @@ def compare(new: Coverage, old: Coverage, *, limit: float = LIMIT) -> Comparison
     return Comparison(relation, added, released)
 
 
-def overlap(a: Coverage, b: Coverage, *, limit: float = LIMIT) -> Finding:
+def overlap(a: Coverage, b: Coverage, *, budget: Budget) -> Finding:
     """Is there somebody whom both cover?"""
-    return _exists([(a.rule, a.inside), (b.rule, b.inside)], limit=limit)
+    return _exists([(a.rule, a.inside), (b.rule, b.inside)], budget=budget)
 
 
-def covers_nobody(a: Coverage, *, limit: float = LIMIT) -> Finding:
+def covers_nobody(a: Coverage, *, budget: Budget) -> Finding:
     """Can the rule cover no person at all? A *no* comes with somebody it covers."""
-    return _nobody(_exists([(a.rule, a.inside)], limit=limit))
+    return _nobody(_exists([(a.rule, a.inside)], budget=budget))
 
 
-def covers_everybody(a: Coverage, *, limit: float = LIMIT) -> Finding:
+def covers_everybody(a: Coverage, *, budget: Budget) -> Finding:
     """Does the rule cover every possible person? A *no* comes with somebody it does not."""
-    return _nobody(_exists([(a.rule, a.outside)], limit=limit))
+    return _nobody(_exists([(a.rule, a.outside)], budget=budget))
 
 
-def equivalent(a: Rule, b: Rule, *, limit: float = LIMIT) -> Finding:
+def equivalent(a: Rule, b: Rule, *, budget: Budget) -> Finding:
     """Have the rules the same truth value, of three, for everybody?"""
     differ = ([(a, truth), (b, (TRUE | FALSE | UNKNOWN) & ~truth)] for truth in (TRUE, FALSE, UNKNOWN))
-    return _nobody(_exists(*differ, limit=limit))
+    return _nobody(_exists(*differ, budget=budget))
 
 
 def possible(
-    rule: Rule, *, truth: bool | None, facts: Mapping[str, Any], free: frozenset[str], limit: float = LIMIT
+    *wanted: tuple[Rule, Iterable[bool | None]], facts: Mapping[str, Any], free: frozenset[str], budget: Budget
 ) -> Finding:
-    """Could the rule become ``truth`` for a person of these facts if the attributes in ``free`` were verified?
+    """Could each rule have one of the truth values wanted of it, for one person of these facts with ``free`` verified?
 
     ``facts`` holds every attribute (None: unknown); those in ``free`` may take any known value.
     """
-    bits = {True: TRUE, False: FALSE, None: UNKNOWN}[truth]
+    goals = [(rule, sum(_BITS[truth] for truth in set(truths))) for rule, truths in wanted]
     pinned = {name: value for name, value in facts.items() if name not in free}
-    return _exists([(rule, bits)], limit=limit, pinned=pinned, known=free)
+    return _exists(goals, budget=budget, pinned=pinned, known=free)
+
+
+_BITS = {True: TRUE, False: FALSE, None: UNKNOWN}
 
 
 @dataclass(frozen=True)
@@ -146,20 +146,16 @@ class Branch:
     rule: Rule = field(repr=False)
 
 
-def dead_branches(rule: Rule, *, limit: float = LIMIT) -> tuple[list[Branch], bool]:
+def dead_branches(rule: Rule, *, budget: Budget) -> tuple[list[Branch], bool]:
     """The outermost branches that change nothing, and whether every branch could be decided in time.
 
     Each is dead as the rest of the rule stands; of two that say the same, only the later one is named.
     """
-    deadline = time.monotonic() + limit
     found: list[Branch] = []
     while True:
         dead = None
         for path, part, without in _without_each(rule, "$"):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return found, False
-            answer = equivalent(rule, without, limit=left)
+            answer = equivalent(rule, without, budget=budget)
             if answer.verdict is Verdict.UNDETERMINED:
                 return found, False
             if answer:

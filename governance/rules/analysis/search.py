@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from governance.rules.analysis.budget import Budget
 from governance.rules.analysis.space import (
     ALL,
     ANY,
@@ -24,10 +24,6 @@ Goal = tuple[Rule, int]
 """A rule, and the truth values it shall have, as a set of bits."""
 
 
-class TimeUp(Exception):
-    """The question was not decided within its time."""
-
-
 _AND = [[0] * 8 for _ in range(8)]
 for _a in range(8):
     for _b in range(8):
@@ -43,11 +39,9 @@ _NOT = [(bits & UNKNOWN) | (FALSE if bits & TRUE else 0) | (TRUE if bits & FALSE
 class Searcher:
     """A depth-first search with the set of truth values still possible as its bound."""
 
-    def __init__(
-        self, goals: Sequence[Goal], pinned: Mapping[str, Any], known: frozenset[str], deadline: float
-    ) -> None:
-        self.goals, self.known, self.deadline = goals, known, deadline
-        self.space = Space((leaf for rule, _ in goals for leaf in leaves(rule)), pinned)
+    def __init__(self, goals: Sequence[Goal], pinned: Mapping[str, Any], known: frozenset[str], budget: Budget) -> None:
+        self.goals, self.known, self.budget = goals, known, budget
+        self.space = Space((leaf for rule, _ in goals for leaf in leaves(rule)), pinned, budget)
 
     def find(self) -> dict[str, Any] | None:
         """The attributes of such a person that matter, or None: there is nobody. Raises ``TimeUp``."""
@@ -58,8 +52,6 @@ class Searcher:
         return self.space.profile(assignment)
 
     def _extend(self, assignment: Assignment) -> bool:
-        if time.monotonic() > self.deadline:
-            raise TimeUp
         open_goal = None
         for rule, wanted in self.goals:
             possible = self._truths(rule, assignment)
@@ -90,6 +82,7 @@ class Searcher:
     def _truths(self, rule: Rule, assignment: Assignment) -> int:
         match rule:
             case Leaf():
+                self.budget.check()
                 return self.space.leaf(rule, assignment)
             case Not(inner):
                 return _NOT[self._truths(inner, assignment)]
@@ -146,15 +139,15 @@ class Searcher:
 def find(
     goals: Sequence[Goal],
     *,
-    deadline: float,
+    budget: Budget,
     pinned: Mapping[str, Any] | None = None,
     known: frozenset[str] = frozenset(),
 ) -> dict[str, Any] | None:
     """A person for whom each rule has one of its wanted truth values; None if nobody can be so.
 
     ``pinned`` gives attributes their values, ``known`` names those that must not be unknown. Raises ``TimeUp`` when
-    ``deadline`` (of the monotonic clock) passes.
+    the budget is spent.
     """
     if any(not wanted & ANY for _, wanted in goals):
         return None
-    return Searcher(goals, pinned or {}, known, deadline).find()
+    return Searcher(goals, pinned or {}, known, budget).find()

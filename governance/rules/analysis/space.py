@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from governance.rules.analysis.budget import Budget
 from governance.rules.attributes import ATTRIBUTES, Type
 from governance.rules.closures import leaf_test
 from governance.rules.countries import COUNTRIES
@@ -51,20 +52,32 @@ Assignment = dict[Variable, Any]
 class Space:
     """The variables that the leaves of some rules speak of. ``pinned``: attributes whose value is given (None: unknown)."""
 
-    def __init__(self, leaves: Iterable[Leaf], pinned: Mapping[str, Any] | None = None) -> None:
-        self.pinned = dict(pinned or {})
+    def __init__(self, leaves: Iterable[Leaf], pinned: Mapping[str, Any], budget: Budget) -> None:
+        self.pinned = dict(pinned)
         by_attribute: dict[str, list[Leaf]] = {}
         for leaf in leaves:
             if leaf.attr not in self.pinned:
                 by_attribute.setdefault(leaf.attr, []).append(leaf)
         self.values = {
-            name: _representatives(name, found)
+            name: _representatives(name, found, budget)
             for name, found in by_attribute.items()
             if ATTRIBUTES[name].type is not Type.COUNTRIES
         }
         self.classes = {
-            name: _classes(found) for name, found in by_attribute.items() if ATTRIBUTES[name].type is Type.COUNTRIES
+            name: _classes(found, budget)
+            for name, found in by_attribute.items()
+            if ATTRIBUTES[name].type is Type.COUNTRIES
         }
+        # Which classes a leaf names, and which not. By identity: a leaf with a long list is slow to compare.
+        self._sides = {id(leaf): self._split(leaf) for name in self.classes for leaf in by_attribute[name]}
+
+    def _split(self, leaf: Leaf) -> tuple[list[Variable], list[Variable]]:
+        wanted = set(leaf.value or ())
+        inside: list[Variable] = []
+        outside: list[Variable] = []
+        for index, part in enumerate(self.classes[leaf.attr]):
+            (inside if part.mentioned and part.countries[0] in wanted else outside).append((leaf.attr, index))
+        return inside, outside
 
     # -- domains -------------------------------------------------------------------------------------------------------
 
@@ -93,12 +106,9 @@ class Space:
             return (leaf.attr, VALUE)
         if leaf.attr not in self.classes or assignment[leaf.attr, VALUE] is False:
             return None
-        wanted, outside = set(leaf.value or ()), leaf.op == "within"
-        for index, part in enumerate(self.classes[leaf.attr]):
-            inside = part.mentioned and part.countries[0] in wanted
-            if inside is not outside and (leaf.attr, index) not in assignment:
-                return (leaf.attr, index)
-        return None
+        inside, outside = self._sides[id(leaf)]
+        matter = outside if leaf.op == "within" else inside
+        return next((variable for variable in matter if variable not in assignment), None)
 
     # -- truth of a leaf -----------------------------------------------------------------------------------------------
 
@@ -121,24 +131,19 @@ class Space:
         return _of_value(leaf, settled)
 
     def _list(self, leaf: Leaf, assignment: Assignment) -> int:
-        wanted = set(leaf.value)
-        states = [
-            (part.mentioned and part.countries[0] in wanted, assignment.get((leaf.attr, index)))
-            for index, part in enumerate(self.classes[leaf.attr])
-        ]
-        inside = [state for named, state in states if named]
+        inside, outside = self._sides[id(leaf)]
+        states = [assignment.get(variable) for variable in (outside if leaf.op == "within" else inside)]
         if leaf.op == "includes_any":
-            if any(state in (SOME, ALL) for state in inside):
+            if any(state in (SOME, ALL) for state in states):
                 return TRUE
-            return FALSE if all(state == NONE for state in inside) else TRUE | FALSE
+            return FALSE if all(state == NONE for state in states) else TRUE | FALSE
         if leaf.op == "includes_all":
-            if any(state in (NONE, SOME) for state in inside):
+            if any(state in (NONE, SOME) for state in states):
                 return FALSE
-            return TRUE if all(state == ALL for state in inside) else TRUE | FALSE
-        outside = [state for named, state in states if not named]
-        if any(state in (SOME, ALL) for state in outside):
+            return TRUE if all(state == ALL for state in states) else TRUE | FALSE
+        if any(state in (SOME, ALL) for state in states):
             return FALSE
-        return TRUE if all(state == NONE for state in outside) else TRUE | FALSE
+        return TRUE if all(state == NONE for state in states) else TRUE | FALSE
 
     # -- a person ------------------------------------------------------------------------------------------------------
 
@@ -172,10 +177,11 @@ def _of_value(leaf: Leaf, value: Any) -> int:
     return TRUE if leaf_test(leaf)(value) else FALSE
 
 
-def _representatives(name: str, leaves: list[Leaf]) -> list[Any]:
+def _representatives(name: str, leaves: list[Leaf], budget: Budget) -> list[Any]:
     """One value for each way the conditions can be true and false together, and *unknown* where that is possible."""
     by_signature: dict[tuple[int, ...], Any] = {}
     for value in _candidates(name, leaves):
+        budget.check()
         by_signature.setdefault(tuple(_of_value(leaf, value) for leaf in leaves), value)
     found = list(by_signature.values())
     return found if name in NEVER_UNKNOWN else [*found, None]
@@ -224,10 +230,11 @@ def _usual_first(countries: Iterable[str]) -> list[str]:
     return [*(country for country in _USUAL if country in countries), *rest]
 
 
-def _classes(leaves: list[Leaf]) -> list[Class]:
+def _classes(leaves: list[Leaf], budget: Budget) -> list[Class]:
     """Countries by the set of conditions that name them."""
     named = [frozenset(leaf.value) for leaf in leaves if leaf.op != "known"]
     groups: dict[tuple[bool, ...], list[str]] = {}
     for country in _usual_first(COUNTRIES):
+        budget.check()
         groups.setdefault(tuple(country in names for names in named), []).append(country)
     return [Class(tuple(found), any(signature)) for signature, found in groups.items()]

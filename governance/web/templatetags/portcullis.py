@@ -96,6 +96,9 @@ def short_at(moment: datetime | None) -> SafeString | str:
 
 @register.filter
 def number(value: Any) -> str:
+    """A figure; one that is told in words stays as it is (``web/guarded.py``)."""
+    if isinstance(value, str):
+        return value
     return "–" if value is None else f"{int(value):,}"
 
 
@@ -208,9 +211,9 @@ def plural(count: Any, forms: str) -> str:
 
 
 @register.simple_tag
-def few(value: int, *, exact: bool) -> str:
+def few(value: int | str, *, exact: bool) -> str:
     """A count in a breakdown; small ones stay vague for roles without the permission."""
-    return number(value) if exact or value == 0 or value >= _SMALL else f"fewer than {_SMALL}"
+    return number(value) if exact or isinstance(value, str) or value == 0 or value >= _SMALL else f"fewer than {_SMALL}"
 
 
 @register.filter

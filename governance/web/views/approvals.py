@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_POST
 from governance.approvals import queries
 from governance.approvals.models import Request
 from governance.approvals.states import StageState
+from governance.directives import profiles
 from governance.directives.models import Directive
 from governance.directives.states import VersionState
 from governance.enforcement import candidates, previews, remarks
@@ -101,13 +103,19 @@ def _directive(asked: Request) -> dict[str, Any]:
             "preview": figures,
             "ending": ending,
             "second_baseline": previews.second_baseline(question) if opening else None,
-            "remarks": remarks.of_version(version) if opening else [],
+            "remarks": remarks.about(question) if opening else [],
+            "trials": profiles.run(directive, candidates.content.expand(version.rule_as_fixed)) if opening else [],
+            "weakened": profiles.weakened_since(directive, _in_force_since(directive)) if opening else [],
             "sentence": english.sentence(language.parse(version.rule_as_fixed)),
             "stored": stored,
             "difference": previews.difference(version) if stored and asked.state == "open" else None,
             "scope": list(version.scope.select_related("model", "capability")),
         }
     return context
+
+
+def _in_force_since(directive: Directive) -> datetime | None:
+    return directive.version_in_force.in_force_at if directive.version_in_force else None
 
 
 @require_POST

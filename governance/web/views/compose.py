@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from governance.catalog.models import AIModel
-from governance.directives import profiles, services
+from governance.directives import services
 from governance.directives.content import VersionStatement
 from governance.directives.models import (
     Directive,
@@ -24,12 +24,11 @@ from governance.directives.models import (
     WaiverPolicy,
 )
 from governance.directives.states import DirectiveState
-from governance.enforcement import candidates, counting, previews, remarks
 from governance.errors import Invalid, NotFound
-from governance.rules import english, language, templates
+from governance.rules import templates
 from governance.rules.attributes import ATTRIBUTES
 from governance.rules.countries import COUNTRIES
-from governance.web import forms
+from governance.web import forms, impact
 from governance.web.builder import GROUP_WORDS, Builder
 from governance.web.http import Visit
 from governance.web.templatetags.portcullis import field_name, local
@@ -41,7 +40,7 @@ def new(request: Visit) -> HttpResponse:
     """Draft a directive from nothing."""
     request.actor.require("draft_directives")
     if request.method != "POST":
-        return render(request, "directives/compose.html", _context(None, _blank(), Builder.of(True)))
+        return render(request, "directives/compose.html", _page(request, None, _blank(), Builder.of(True)))
     builder = Builder.from_post(request.POST)
     if "do" in request.POST:
         return _again(request, None, builder, _done(builder, request.POST))
@@ -59,10 +58,9 @@ def edit(request: Visit, reference: str) -> HttpResponse:
     version = _draft(reference)
     if request.method != "POST":
         statement = VersionStatement.of(version)
-        builder = Builder.of(statement.rule)
-        context = _context(version, statement, builder)
-        context |= _impact(version, statement, builder)
-        return render(request, "directives/compose.html", context)
+        return render(
+            request, "directives/compose.html", _page(request, version, statement, Builder.of(statement.rule))
+        )
     builder = Builder.from_post(request.POST)
     if "do" in request.POST:
         return _again(request, version, builder, _done(builder, request.POST))
@@ -70,7 +68,7 @@ def edit(request: Visit, reference: str) -> HttpResponse:
         services.edit_draft(
             actor=request.actor,
             reference=reference,
-            statement=forms.read_version(request.POST),
+            statement=forms.read_version(request.POST, builder),
             title=forms.read_title(request.POST),
             position=request.POST.get("position"),
         )
@@ -82,14 +80,28 @@ def edit(request: Visit, reference: str) -> HttpResponse:
 
 @require_POST
 def preview(request: Visit, reference: str) -> HttpResponse:
-    """The plan beside the form, for what is typed now; stores nothing."""
+    """What stands beside the form, for what is typed now; stores nothing."""
     request.actor.require("draft_directives")
-    version, builder = _draft(reference), Builder.from_post(request.POST)
-    try:
-        context = _impact(version, forms.read_version(request.POST), builder)
-    except Invalid as refusal:
-        context = {"version": version, "impact_errors": refusal.errors}
-    return render(request, "directives/_impact.html", context | {"live": True})
+    return _live(request, _draft(reference))
+
+
+@require_POST
+def preview_new(request: Visit) -> HttpResponse:
+    """The same for a directive that nobody has saved yet."""
+    request.actor.require("draft_directives")
+    return _live(request, None)
+
+
+def _live(request: Visit, version: DirectiveVersion | None) -> HttpResponse:
+    builder = Builder.from_post(request.POST, picked=False)
+    context = {"version": version} | _beside(request, version, builder, request.POST)
+    return render(request, "directives/_live.html", context)
+
+
+def _beside(request: Visit, version: DirectiveVersion | None, builder: Builder, post: QueryDict) -> dict[str, Any]:
+    return impact.beside(
+        request.actor, version or impact.unsaved(post), builder, lambda: forms.read_version(post, builder)
+    )
 
 
 def _done(builder: Builder, post: QueryDict) -> Invalid | None:
@@ -108,54 +120,34 @@ def _draft(reference: str) -> DirectiveVersion:
     return services.draft_of(directive)
 
 
+def _page(
+    request: Visit, version: DirectiveVersion | None, statement: VersionStatement, builder: Builder
+) -> dict[str, Any]:
+    """The form as it is stored, with what stands beside it."""
+    about = impact.beside(request.actor, version or impact.unsaved(QueryDict()), builder, lambda: statement)
+    return _context(version, builder, _stored(version, statement)) | about
+
+
 def _again(
     request: Visit, version: DirectiveVersion | None, builder: Builder, refusal: Invalid | None = None
 ) -> HttpResponse:
     """The form as it was typed, with what is wrong with it."""
-    context = _context(version, None, builder, request.POST)
+    context = _context(version, builder, _typed(request.POST)) | _beside(request, version, builder, request.POST)
     if refusal is not None:
-        context["errors"] = refusal.errors or [("", refusal.reason)]
+        errors = builder.told(refusal.errors) if "do" not in request.POST else refusal.errors
+        context["errors"] = errors or [("", refusal.reason)]
         context["wrong"] = {field: f"{field_name(field)} {words}" for field, words in refusal.errors}
-    if version is not None:
-        try:
-            typed = forms.read_version(request.POST, builder)
-            context |= _impact(version, typed, builder)
-        except Invalid as unfinished:
-            context["impact_errors"] = unfinished.errors
     if request.headers.get("HX-Target") == "builder":
-        return render(request, "directives/_builder.html", context)
+        return render(request, "directives/_builder_answer.html", context)
     return render(request, "directives/compose.html", context, status=422 if refusal else 200)
-
-
-def _impact(version: DirectiveVersion, statement: VersionStatement, builder: Builder) -> dict[str, Any]:
-    """What is beside the form: the plan, what is proved of the rule, its test people, and counts for each row."""
-    question = candidates.with_statement(version, statement)
-    found = previews.preview_of(question, fingerprint=False)
-    expanded = candidates.content.expand(statement.rule)
-    for row, count in zip(builder.rows, counting.count_parts(builder.parts()), strict=True):
-        row.count = count
-    return {
-        "version": version,
-        "preview": previews.as_json(question, found),
-        "second_baseline": previews.second_baseline(question),
-        "remarks": remarks.about(question),
-        "trials": profiles.run(version.directive, expanded),
-        "sentence": english.sentence(language.parse(expanded)),
-        "counted": builder.rows,
-    }
 
 
 def _blank() -> VersionStatement:
     return VersionStatement(rule=True)
 
 
-def _context(
-    version: DirectiveVersion | None,
-    statement: VersionStatement | None,
-    builder: Builder,
-    post: QueryDict | None = None,
-) -> dict[str, Any]:
-    values = _typed(post) if post is not None else _stored(version, statement)
+def _context(version: DirectiveVersion | None, builder: Builder, values: dict[str, Any]) -> dict[str, Any]:
+    reference = [version.directive.reference] if version else []
     return {
         "version": version,
         "directive": version.directive if version else None,
@@ -177,9 +169,8 @@ def _context(
             pk=version.directive_id if version else 0
         ),
         "anchors": ANCHORS,
-        "action": reverse("directive-edit", args=[version.directive.reference])
-        if version
-        else reverse("directive-new"),
+        "action": reverse("directive-edit", args=reference) if version else reverse("directive-new"),
+        "live": reverse("directive-preview", args=reference) if version else reverse("directive-new-preview"),
     }
 
 
@@ -192,8 +183,7 @@ def _typed(post: QueryDict) -> dict[str, Any]:
     return values
 
 
-def _stored(version: DirectiveVersion | None, statement: VersionStatement | None) -> dict[str, Any]:
-    assert statement is not None
+def _stored(version: DirectiveVersion | None, statement: VersionStatement) -> dict[str, Any]:
     values: dict[str, Any] = {
         "unknown": statement.on_unknown_then,
         "hours": statement.on_unknown_hours or 72,

@@ -14,13 +14,14 @@ from governance.approvals.states import RequestState
 from governance.directives import profiles, services
 from governance.directives.models import Directive, DirectiveVersion
 from governance.directives.states import DirectiveState
-from governance.enforcement import candidates, overview, previews, remarks
+from governance.enforcement import candidates, overview, remarks
 from governance.enforcement import queries as enforcement
 from governance.enforcement.services import lifecycle, looks
 from governance.errors import Invalid, NotFound
 from governance.ledger import queries as ledger
 from governance.people.models import PersonKind
 from governance.rules import english, language
+from governance.web import guarded
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
 from governance.web.stepper import steps
@@ -96,14 +97,12 @@ def version(request: Visit, reference: str, number: int) -> HttpResponse:
     context = _head(request, reference, "summary")
     chosen = candidates.version_of(reference, number)
     question = candidates.of_version(chosen)
-    preview = previews.as_json(question, previews.preview_of(question))
-    context |= {
+    plan = guarded.plan(request.actor, question)
+    context |= plan | {
         "chosen": chosen,
-        "preview": preview,
-        "second_baseline": previews.second_baseline(question),
-        "remarks": remarks.of_version(chosen),
+        "remarks": remarks.about(question),
         "trials": profiles.run(chosen.directive, candidates.content.expand(chosen.rule_as_fixed)),
-        "sentence": preview["rule_text"],
+        "sentence": plan["preview"]["rule_text"],
         "scope": list(chosen.scope.select_related("model", "capability")),
     }
     return render(request, "directives/version.html", context)
@@ -146,17 +145,10 @@ def alternatives(request: Visit, reference: str) -> HttpResponse:
     """The narrower readings, previewed beside the directive as ordered."""
     context = _head(request, reference, "alternatives")
     shown: DirectiveVersion = context["shown"]
-    rows = [
-        (
-            "",
-            "As ordered",
-            previews.as_json(q := candidates.of_version(shown), previews.preview_of(q, fingerprint=False)),
-        )
-    ]
+    readings = [("", "As ordered", candidates.of_version(shown))]
     for alternative in context["directive"].alternatives.all():
-        question = candidates.with_alternative(shown, alternative.slug)
-        figures = previews.as_json(question, previews.preview_of(question, fingerprint=False))
-        rows.append((alternative.slug, alternative.title, figures))
+        readings.append((alternative.slug, alternative.title, candidates.with_alternative(shown, alternative.slug)))
+    rows = [(slug, title, guarded.plan(request.actor, question)["preview"]) for slug, title, question in readings]
     context["rows"] = rows
     return render(request, "directives/alternatives.html", context)
 
@@ -192,10 +184,10 @@ def _submit(request: Visit, reference: str, reason: str) -> str:
 def _confirm_count(request: Visit, reference: str) -> None:
     """The number typed must be the number of people who lose access now, as the plan says it."""
     draft = services.draft_of(find(reference))
-    lose = previews.preview_of(candidates.of_version(draft), fingerprint=False).lose_access
-    typed = request.POST.get("count", "").replace(",", "").strip()
-    if typed != str(lose):
-        raise Invalid(f"The number does not match the plan: {lose:,} people lose access as the draft was saved last.")
+    lose = guarded.loses(request.actor, candidates.of_version(draft))
+    typed = " ".join(request.POST.get("count", "").lower().split())
+    if typed.replace(",", "") != lose.replace(",", ""):
+        raise Invalid(f"The number does not match the plan of the draft as it was saved last: losing access, {lose}.")
 
 
 def _withdraw(request: Visit, reference: str, reason: str) -> str:

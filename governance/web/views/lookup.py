@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -10,11 +11,11 @@ from django.urls import reverse
 
 from governance.enforcement import overview
 from governance.enforcement import policy as policies
-from governance.enforcement.answers import summary, trace
 from governance.enforcement.decision import Decision, decide
+from governance.enforcement.explanation import Step, explain_now
+from governance.enforcement.permissions import STATES
 from governance.enforcement.remarks import value_in_words
 from governance.enforcement.services import looks
-from governance.enforcement.settling import settling
 from governance.ledger.models import Entry, TreeHead
 from governance.people import queries
 from governance.people.models import Person
@@ -89,67 +90,63 @@ def explain(request: Visit) -> HttpResponse:
 
 
 def _explained(person: Person, model: str, capability: str, *, shown: bool) -> dict[str, Any]:
+    """What the decision API and ``why`` say as well, with the person's values and links beside it."""
     decision = decide(person.pk, model, capability)
-    traced = trace(decision)
-    waiting = list(overview.waiting_exceptions(person, decision.directives))
+    found = explain_now(decision, manager=str(person.manager) if person.manager else None)
     return {
         "decision": decision,
-        "summary": summary(decision),
-        "traced": traced,
-        "audience_tree": _tree(traced["audience"]["rule"], decision, shown=shown) if traced.get("audience") else [],
-        "directive_trees": [
-            (entry, _tree(entry["rule"], decision, shown=shown)) for entry in traced.get("directives", [])
-        ],
+        "explanation": found,
+        "traced": _shown(found.trace, decision, shown=shown),
+        "steps": [(step, _link(step, person)) for step in found.steps],
+        "waiting": any(step.kind == "waiting" for step in found.steps),
         "person": person,
-        "waiting": waiting,
-        "changes": _changes(decision, waiting, person),
     }
 
 
-def _tree(root: dict[str, Any], decision: Decision, *, shown: bool) -> list[tuple[int, dict[str, Any]]]:
+def _shown(traced: dict[str, Any], decision: Decision, *, shown: bool) -> dict[str, Any]:
+    """The trace with each rule as rows, and waivers and grants with their dates as times."""
+    if not traced:
+        return {}
+    audience = traced["audience"]
+    return traced | {
+        "audience": audience and audience | {"tree": _tree(audience["rule"], decision, shown=shown)},
+        "grants": [_dated(grant) for grant in traced["grants"]],
+        "directives": [
+            entry
+            | {
+                "tree": _tree(entry["rule"], decision, shown=shown),
+                "waivers": [_dated(waiver) for waiver in entry["waivers"]],
+            }
+            for entry in traced["directives"]
+        ],
+    }
+
+
+def _dated(permission: dict[str, Any]) -> dict[str, Any]:
+    begin, end = (datetime.fromisoformat(permission[key]) for key in ("from", "until"))
+    return permission | {"begin": begin, "end": end, "words": STATES[permission["state"]]}
+
+
+def _tree(root: dict[str, Any] | None, decision: Decision, *, shown: bool) -> dict[str, Any] | None:
     """The rule's nodes with the person's value at each condition; a sensitive one only where it may be shown."""
+    if root is None:
+        return None
     assert decision.subject is not None
     facts = dict(zip(SLOTS, decision.subject.states[root["state"]], strict=True))
-    nodes = explaining.flatten(root)
-    for _, node in nodes:
-        name = node.get("attribute")
+    rows = []
+    for depth, node in explaining.flatten(root):
+        name, value = node.get("attribute"), ""
         if name is not None:
-            hidden = name in SENSITIVE and not shown
-            node["value"] = "hidden" if hidden else value_in_words(name, facts[name])
-    return nodes
+            value = "hidden" if name in SENSITIVE and not shown else value_in_words(name, facts[name])
+        rows.append((depth, node, value, shown and name in SENSITIVE))
+    return {"rows": rows, "many": explaining.how_many(root)}
 
 
-def _changes(decision: Decision, waiting: list[Any], person: Person) -> list[dict[str, str]]:
-    """What would turn a denial into a permit, as far as the steps say it."""
-    named = ", ".join(decision.directives)
-    found = [
-        _change(
-            f"Exception {asked.pk} is approved", f"Permitted for {asked.days} days", "keep", "Open it",
-            reverse("exception", args=[asked.pk]),
-        )
-        for asked in waiting
-    ]  # fmt: skip
-    if decision.code in ("directive", "directive_unknown"):
-        denying = [entry.directive for entry in decision.covering if entry.denies and not entry.waived]
-        if not waiting and all(rule.waivable != "never" for rule in denying):
-            who = f"{person.manager} asks for it" if person.manager else "Trust and safety"
-            found.append(_change(f"An exception from {named} is approved", "Permitted for its days", "keep", who))
-        record = reverse("person", args=[person.pk])
-        settled = settling(decision)
-        for one in settled:
-            found.append(_change(one.text, "Decided anew", "none", "People operations", record))
-        if not settled:
-            wrong = f"The record of {person.given_name} turns out to be wrong"
-            found.append(_change(wrong, "Decided anew", "none", "People operations", record))
-    elif decision.code == "paused":
-        found.append(_change(f"{named} is lifted", "Decided anew", "none", "Trust and safety"))
-    elif decision.code == "outside_audience":
-        found.append(_change("A grant is given", "Permitted while it runs", "keep", "The model’s steward"))
-    return found
-
-
-def _change(when: str, then: str, tone: str, how: str, href: str = "") -> dict[str, str]:
-    return {"if": when, "then": then, "tone": tone, "how": how, "href": href}
+def _link(step: Step, person: Person) -> str:
+    """Where a step is taken, if there is a page for it."""
+    if step.kind == "waiting":
+        return reverse("exception", args=[step.about])
+    return reverse("person", args=[person.pk]) if step.kind in ("verify", "record") else ""
 
 
 def history(request: Visit) -> HttpResponse:

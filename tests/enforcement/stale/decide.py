@@ -43,7 +43,7 @@ def main(token: str, threads: int, stop_file: Path, file: Path) -> None:
     for offset in range(threads):
         kept, mine = Kept(), []
         lines.append(mine)
-        wire = Wire(Services(source, source, kept, "", "secret"), token)
+        wire = Wire(Services(source, source, kept, "", "secret", ("*",)), token)
         working.append(threading.Thread(target=ask, args=(wire, kept, stop, offset, mine)))
     for thread in working:
         thread.start()

@@ -8,7 +8,7 @@ from typing import Any
 from governance.accounts.commands import GovernanceCommand
 from governance.enforcement.answers import as_json, refuse_time_travel
 from governance.enforcement.decision import decide
-from governance.enforcement.settling import manager_for
+from governance.enforcement.explanation import explain_now
 
 
 class Command(GovernanceCommand):
@@ -24,7 +24,7 @@ class Command(GovernanceCommand):
     def act(self, **options: Any) -> None:
         refuse_time_travel(options["at"])
         decision = decide(options["person"], options["model"], options["capability"])
-        answer = as_json(decision, explained=True, manager=manager_for(decision, options["person"]))
+        answer = as_json(decision, explain_now(decision))
         if options["json"]:
             self.print_json(answer)
         else:

@@ -8,7 +8,7 @@ from typing import Any
 from governance.accounts.commands import GovernanceCommand
 from governance.enforcement.answers import in_words
 from governance.enforcement.decision import decide
-from governance.enforcement.settling import manager_for
+from governance.enforcement.explanation import explain_now
 
 
 class Command(GovernanceCommand):
@@ -21,4 +21,4 @@ class Command(GovernanceCommand):
 
     def act(self, **options: Any) -> None:
         decision = decide(options["person"], options["model"], options["capability"])
-        self.stdout.write(in_words(decision, manager_for(decision, options["person"])))
+        self.stdout.write(in_words(decision, explain_now(decision)))
