@@ -19,10 +19,12 @@ class DemoAccount:
 DEMO_ACCOUNTS = (
     DemoAccount("lucia", "Lucía Prado", "lucia.prado@example.com", (rights.OPERATOR,), "operator"),
     DemoAccount("tomas", "Tomas Berg", "tomas.berg@example.com", (rights.OPERATOR,), "operator"),
-    DemoAccount("idris", "Idris Vale", "idris.vale@example.com", (rights.LEAD,), "trust-and-safety lead"),
+    DemoAccount(
+        "idris", "Idris Vale", "idris.vale@example.com", (rights.LEAD, rights.BREAK_GLASS), "trust-and-safety lead"
+    ),
     DemoAccount("peter", "Peter Osei", "peter.osei@example.com", (rights.COUNSEL,), "export-control counsel"),
     DemoAccount("anjali", "Anjali Rao", "anjali.rao@example.com", (rights.LEGAL,), "legal"),
-    DemoAccount("maren", "Maren Holt", "maren.holt@example.com", (rights.EXECUTIVE,), "executive"),
+    DemoAccount("maren", "Maren Holt", "maren.holt@example.com", (rights.EXECUTIVE, rights.BREAK_GLASS), "executive"),
     DemoAccount("teo", "Teo Martins", "teo.martins@example.com", (rights.PEOPLE_OPERATIONS,), "people operations"),
     DemoAccount("hana", "Hana Kimura", "hana.kimura@example.com", (), "manager"),
     DemoAccount("jonas", "Jonas Weber", "jonas.weber@example.com", (), "manager"),

@@ -14,6 +14,7 @@ RIGHTS: dict[str, str] = {
     "reveal_sensitive": "Reveal sensitive values with a purpose",
     "view_exceptions": "View all exceptions",
     "hand_over_approvals": "Name somebody for a stage of an approval",
+    "break_glass": "Open a waiver at once together with a second person, for at most four hours",
     "view_ledger": "View the ledger",
     "export_case": "Export case files",
     "administer": "Administer accounts, roles, tokens and settings",
@@ -28,6 +29,7 @@ EXECUTIVE = "executive"
 PEOPLE_OPERATIONS = "people operations"
 AUDITOR = "auditor"
 ADMINISTRATOR = "administrator"
+BREAK_GLASS = "break-glass"
 
 _OPERATOR = (
     "draft_directives", "activate_directives", "view_directives", "view_case_file", "view_people", "view_covered",
@@ -44,4 +46,5 @@ ROLES: dict[str, tuple[str, ...]] = {
     PEOPLE_OPERATIONS: ("view_people", "manage_people", "reveal_sensitive"),
     AUDITOR: _READ,
     ADMINISTRATOR: ("administer",),
+    BREAK_GLASS: ("break_glass", "view_exceptions"),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance import values
@@ -58,6 +58,8 @@ class VersionStatement:
     expires_at: datetime | None = None
     replaces_id: int | None = None
     waivers: str = WaiverPolicy.KEEP
+    waivers_days: int | None = None
+    waivers_until: datetime | None = None
     restart_verify: bool = False
     definitions: str = ""
 
@@ -65,7 +67,7 @@ class VersionStatement:
         """The columns of ``DirectiveVersion``. Who may make exceptions defaults by who ordered it."""
         names = (
             "rule", "effect", "on_unknown_then", "on_unknown_hours", "include_derived", "legal_basis", "effective_at",
-            "expires_at", "replaces_id", "waivers", "restart_verify", "definitions",
+            "expires_at", "replaces_id", "waivers", "waivers_days", "waivers_until", "restart_verify", "definitions",
         )  # fmt: skip
         default = Waivable.AUTHORITY if outside else Waivable.COMPANY
         return {name: getattr(self, name) for name in names} | {"waivable": self.waivable or default}
@@ -86,6 +88,8 @@ class VersionStatement:
             expires_at=version.expires_at,
             replaces_id=version.replaces_id,
             waivers=version.waivers,
+            waivers_days=version.waivers_days,
+            waivers_until=version.waivers_until,
             restart_verify=version.restart_verify,
             definitions=version.definitions,
         )
@@ -271,6 +275,26 @@ class Reader:
             return OnUnknown.DENY, None
         return OnUnknown.VERIFY, hours
 
+    def waiver_policy(self, source: Mapping[str, Any], path: str) -> tuple[str, int | None, datetime | None]:
+        """``keep``, ``end``, or ``{then: shorten}`` with the days that are left from the activation, or with a time."""
+        stated = source.get("waivers")
+        if not isinstance(stated, Mapping):
+            if stated == WaiverPolicy.SHORTEN:
+                self.error(f"{path}.waivers", "must be {then: shorten, days: …} or {then: shorten, until: …}")
+                return WaiverPolicy.KEEP, None, None
+            return self.choice(source, "waivers", path, WaiverPolicy, WaiverPolicy.KEEP), None, None
+        here = f"{path}.waivers"
+        then = self.choice(stated, "then", here, WaiverPolicy, WaiverPolicy.KEEP)
+        days, until = stated.get("days"), self.time(stated, "until", here)
+        if then != WaiverPolicy.SHORTEN:
+            if days is not None or until is not None:
+                self.error(here, "days and until go with shorten only")
+            return then, None, None
+        if (days is None) == (until is None):
+            self.error(here, "needs days or until, one of the two")
+            return WaiverPolicy.KEEP, None, None
+        return then, None if days is None else self.whole_number(days, f"{here}.days", 1, 90), until
+
     def version(self, source: Mapping[str, Any], path: str) -> VersionStatement:
         then, hours = self.unknown_policy(source.get("on_unknown"), f"{path}.on_unknown")
         replaces_id, replaces = None, self.text(source, "replaces", path)
@@ -278,6 +302,7 @@ class Reader:
             replaces_id = Directive.objects.filter(reference=replaces).values_list("id", flat=True).first()
             if replaces_id is None:
                 self.error(f"{path}.replaces", f"there is no directive {replaces}")
+        waivers, waivers_days, waivers_until = self.waiver_policy(source, path)
         if "rule" not in source:
             self.error(f"{path}.rule", "is required")
         return VersionStatement(
@@ -292,7 +317,9 @@ class Reader:
             effective_at=self.time(source, "effective_at", path),
             expires_at=self.time(source, "expires_at", path),
             replaces_id=replaces_id,
-            waivers=self.choice(source, "waivers", path, WaiverPolicy, WaiverPolicy.KEEP),
+            waivers=waivers,
+            waivers_days=waivers_days,
+            waivers_until=waivers_until,
             restart_verify=self.flag(source, "restart_verify", path),
             definitions=self._definitions(source, path),
         )
@@ -357,6 +384,8 @@ def wrong_dates(directive: Directive, version: DirectiveVersion, moment: datetim
     errors = []
     if version.expires_at and version.expires_at <= moment:
         errors.append(("expires_at", "lies in the past: the version would deny nobody"))
+    if version.waivers_until and version.waivers_until <= moment:
+        errors.append(("waivers_until", "lies in the past: say that existing waivers end"))
     if version.effective_at and version.expires_at and version.effective_at >= version.expires_at:
         errors.append(("expires_at", "must lie after effective_at"))
     if version.effective_at and version.effective_at > moment:
@@ -414,11 +443,25 @@ def canonical_content(version: DirectiveVersion) -> dict[str, Any]:
         "effective_at": _utc(version.effective_at),
         "expires_at": _utc(version.expires_at),
         "replaces": version.replaces.reference if version.replaces else None,
-        "waivers": str(version.waivers),
+        "waivers": _waivers(version),
         "restart_verify": version.restart_verify,
         "definitions": version.definitions,
         "scope": sorted(f"{item.model.slug}/{item.capability.slug if item.capability else '*'}" for item in scope),
     }
+
+
+def _waivers(version: DirectiveVersion) -> str | dict[str, Any]:
+    if version.waivers != WaiverPolicy.SHORTEN:
+        return str(version.waivers)
+    term = {"days": version.waivers_days} if version.waivers_days else {"until": _utc(version.waivers_until)}
+    return {"then": str(version.waivers)} | term
+
+
+def waivers_end_by(stated: DirectiveVersion | VersionStatement, activated_at: datetime) -> datetime | None:
+    """Until when a version that shortens waivers lets those that ran before it go on; None if it shortens none."""
+    if stated.waivers != WaiverPolicy.SHORTEN:
+        return None
+    return stated.waivers_until or activated_at + timedelta(days=stated.waivers_days or 0)
 
 
 def _utc(moment: datetime | None) -> str | None:

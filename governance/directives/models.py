@@ -62,7 +62,8 @@ class Waivable(models.TextChoices):
 
 
 class WaiverPolicy(models.TextChoices):
-    KEEP = "keep", "Keep"
+    KEEP = "keep", "Keep those within its scope"
+    SHORTEN = "shorten", "Shorten"
     END = "end", "End"
 
 
@@ -150,7 +151,8 @@ class Directive(models.Model):
 
 _CONTENT = (
     "effect", "on_unknown_then", "on_unknown_hours", "waivable", "include_derived", "rule", "expanded_rule",
-    "legal_basis", "effective_at", "expires_at", "replaces_id", "waivers", "restart_verify", "definitions", "digest",
+    "legal_basis", "effective_at", "expires_at", "replaces_id", "waivers", "waivers_days", "waivers_until", "restart_verify",
+    "definitions", "digest",
     "directive_id", "number", "author_id", "writers",
 )  # fmt: skip
 _CONTENT_CHANGED = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in _CONTENT)
@@ -174,6 +176,8 @@ class DirectiveVersion(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     replaces = models.ForeignKey(Directive, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     waivers = models.CharField(max_length=10, choices=WaiverPolicy, default=WaiverPolicy.KEEP)
+    waivers_days = models.PositiveIntegerField(null=True, blank=True)  # of ``shorten``: so many from the activation
+    waivers_until = models.DateTimeField(null=True, blank=True)  # or until then
     restart_verify = models.BooleanField(default=False)
     definitions = models.TextField(blank=True)
     digest = models.CharField(max_length=64, blank=True)
@@ -212,6 +216,12 @@ class DirectiveVersion(models.Model):
                 name="version_verify_hours",
                 condition=(Q(on_unknown_then=OnUnknown.VERIFY) & Q(on_unknown_hours__gt=0))
                 | (~Q(on_unknown_then=OnUnknown.VERIFY) & Q(on_unknown_hours__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="version_shortens_waivers",
+                condition=Q(waivers="shorten", waivers_days__gt=0, waivers_until=None)
+                | Q(waivers="shorten", waivers_days=None, waivers_until__isnull=False)
+                | ~Q(waivers="shorten") & Q(waivers_days=None, waivers_until=None),
             ),
             models.CheckConstraint(
                 name="version_fixed_has_digest",

@@ -65,7 +65,8 @@ def _traced(trace: dict[str, Any]) -> Iterator[str]:
 
 def _permission(what: str, found: dict[str, Any]) -> str:
     begin, end = (f"{datetime.fromisoformat(found[key]):%-d %B %Y %H:%M %Z}" for key in ("from", "until"))
-    to = f" to the {found['to']}" if "to" in found else f" (exception {found['exception']})"
+    source = f"exception {found['exception']}" if found.get("exception") else "break-glass"
+    to = f" to the {found['to']}" if "to" in found else f" ({source})"
     return f"  {what} {found['id']}{to}, {begin} to {end}: {STATES[found['state']]}"
 
 

@@ -119,6 +119,7 @@ def candidate(question: Question) -> Candidate:
         ),
         replaces=frozenset({statement.replaces_id} if statement.replaces_id else set()),
         ends_waivers=statement.waivers == "end",
+        waivers_end_by=content.waivers_end_by(statement, directives.now()),
     )
 
 

@@ -28,6 +28,7 @@ from governance.enforcement.population import (
     permitted,
 )
 from governance.people.models import Person, PersonKind
+from governance.waivers import queries as waivers
 from governance.waivers.models import ExceptionRequest, Waiver
 from governance.waivers.states import ExceptionState
 
@@ -140,6 +141,7 @@ def affected(people: QuerySet[Person]) -> QuerySet[Restriction]:
     """Restrictions by denying directives in force of some people, with what was asked and given for each."""
     newest = ExceptionRequest.objects.filter(person=OuterRef("person"), directive=OuterRef("directive")).order_by("-id")
     waiver = running_waivers().filter(person=OuterRef("person"), directive=OuterRef("directive")).order_by("-ends_at")
+    ended = waivers.ended_early().filter(person=OuterRef("person"), directive=OuterRef("directive"))
     return (
         Restriction.objects.filter(person__in=people, directive__state=DirectiveState.ACTIVE)
         .filter(directive__version_in_force__effect="deny")
@@ -148,6 +150,8 @@ def affected(people: QuerySet[Person]) -> QuerySet[Restriction]:
             exception_id=Subquery(newest.values("id")[:1]),
             exception_state=Subquery(newest.values("state")[:1]),
             waived_until=Subquery(waiver.values("ends_at")[:1]),
+            waiver_id=Subquery(waiver.values("pk")[:1]),
+            ended_waiver_id=Subquery(ended.values("pk")[:1]),
         )
     )
 

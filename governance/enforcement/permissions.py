@@ -26,7 +26,7 @@ STATES = {
 @dataclass(frozen=True)
 class Waiver:
     id: int
-    exception: int
+    exception: int | None  # none: two people opened it at once
     directive_id: int
     starts_at: datetime
     ends_at: datetime  # when it ended, if that was sooner than agreed

@@ -47,6 +47,7 @@ class Candidate:
     rule: DirectiveRule
     replaces: frozenset[int] = frozenset()
     ends_waivers: bool = False
+    waivers_end_by: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from governance.enforcement.population import POPULATION, Sql, covered_truth, fr
 from governance.enforcement.preview import Candidate, Preview, compute
 from governance.errors import WrongState
 from governance.rules import english, language
+from governance.waivers import queries as waivers
 
 TOLERANCE_SHARE = 0.01
 TOLERANCE_PEOPLE = 5
@@ -27,6 +28,7 @@ def as_json(question: Question, preview: Preview) -> dict[str, Any]:
     """The preview as CONTRACTS.md shapes it."""
     candidate = candidates.candidate(question)
     by_id = policies.current().by_id
+    became = outcome_of_waivers(question, candidate)
     return {
         "reference": candidate.reference,
         "version": candidate.number,
@@ -49,7 +51,16 @@ def as_json(question: Question, preview: Preview) -> dict[str, Any]:
         "scope": sorted(by_id[item].name for item in candidate.rule.scope if item in by_id),
         "rule_text": english.sentence(candidate.rule.rule.tree),
         "warnings": [*warnings(question, preview), *warnings_of_the_clock(candidate, preview)],
-    }
+    } | ({"waivers": became} if any(became.values()) else {})
+
+
+def outcome_of_waivers(question: Question, candidate: Candidate) -> dict[str, int]:
+    """How many of the waivers that run now the version would keep, shorten and end, as its activation would do it."""
+    if question.directive.version_in_force_id is None:
+        return {}  # it never was in force: there is nothing to waive
+    return waivers.outcome_of_waivers(
+        question.directive, candidate.rule.scope, ends=candidate.ends_waivers, limit=candidate.waivers_end_by
+    )
 
 
 def warnings_of_the_clock(candidate: Candidate, preview: Preview, say: Callable[[int], str] = str) -> list[str]:

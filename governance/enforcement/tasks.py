@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from governance.accounts.actor import Actor
 from governance.enforcement import queries
-from governance.enforcement.services import lifecycle, people, runs
+from governance.enforcement.services import lifecycle, people, runs, waivers
 from governance.enforcement.states import ChunkState, RunState
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ def sweep() -> None:
     runs.start_due(actor=system)
     people.follow_expired_vetting(actor=system)
     lifecycle.escalate_unconfirmed(actor=system)
+    waivers.follow_the_clock(actor=system)
     for run in queries.unfinished_runs():
         if run.state != RunState.PAUSED:
             hand_out(run.pk)

@@ -25,6 +25,11 @@ def person_of(user: User) -> Person | None:
     return Person.objects.annotate(address=Lower("email")).filter(address=Lower(Value(user.email))).first()
 
 
+def accounts_of(person: Person) -> QuerySet[User]:
+    """The account that has the person's e-mail address, if there is one."""
+    return User.objects.annotate(address=Lower("email")).filter(address=person.email.lower())
+
+
 def reports_of(person_id: str) -> QuerySet[Person]:
     """Everybody who reports to a person, directly or indirectly."""
     return Person.objects.filter(id__in=RawSQL(_REPORTS, [person_id])).exclude(pk=person_id)

@@ -8,6 +8,46 @@ from __future__ import annotations
 
 import pgtrigger
 
+FUNCTIONS = """
+-- Whether an exception's waiver opens only once the person has accepted what goes with it.
+CREATE OR REPLACE FUNCTION waivers_has_conditions(exception bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT 1 FROM waivers_exceptionrequest e WHERE e.id = exception AND (
+        e.mitigation NOT IN ('', 'none') OR e.conditions <> '' OR EXISTS (
+            SELECT 1 FROM waivers_condition c WHERE c.request_id = e.id)))
+$$;
+
+-- Whether an active account has a right through one of its roles.
+CREATE OR REPLACE FUNCTION waivers_has_right(account bigint, wanted text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM accounts_user u JOIN accounts_user_groups ug ON ug.user_id = u.id
+          JOIN auth_group_permissions gp ON gp.group_id = ug.group_id
+          JOIN auth_permission p ON p.id = gp.permission_id AND p.codename = wanted
+          JOIN django_content_type t ON t.id = p.content_type_id AND t.app_label = 'accounts' AND t.model = 'right'
+         WHERE u.id = account AND u.is_active)
+$$;
+
+-- Whether one account decides for the other now.
+CREATE OR REPLACE FUNCTION waivers_tied(one bigint, other bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM approvals_delegation d
+         WHERE d.revoked_at IS NULL AND d.starts_at <= statement_timestamp() AND d.ends_at > statement_timestamp()
+           AND ((d.principal_id = one AND d.delegate_id = other) OR (d.principal_id = other AND d.delegate_id = one)))
+$$;
+
+-- Whether an account is the person's own, or is tied to it by a delegation.
+CREATE OR REPLACE FUNCTION waivers_stands_with(account bigint, person text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM people_person p JOIN accounts_user u ON lower(u.email) = lower(p.email)
+         WHERE p.id = person AND (u.id = account OR waivers_tied(u.id, account)))
+$$;
+"""
+DROP_FUNCTIONS = """
+DROP FUNCTION waivers_stands_with(bigint, text);
+DROP FUNCTION waivers_tied(bigint, bigint);
+DROP FUNCTION waivers_has_right(bigint, text);
+DROP FUNCTION waivers_has_conditions(bigint);
+"""
+
 
 def not_emptied(name: str) -> pgtrigger.Trigger:
     """Row triggers do not see TRUNCATE; this refuses it."""
@@ -35,14 +75,18 @@ EXCEPTION_FIXED = pgtrigger.Trigger(
     operation=pgtrigger.Update,
     func="""
         IF (OLD.directive_id, OLD.version_id, OLD.person_id, OLD.days, OLD.reason, OLD.mitigation, OLD.filer_id,
-            OLD.filed_at, OLD.digest)
+            OLD.filed_at, OLD.digest, OLD.conditions, OLD.renews_id)
            IS DISTINCT FROM (NEW.directive_id, NEW.version_id, NEW.person_id, NEW.days, NEW.reason, NEW.mitigation,
-            NEW.filer_id, NEW.filed_at, NEW.digest) THEN
+            NEW.filer_id, NEW.filed_at, NEW.digest, NEW.conditions, NEW.renews_id) THEN
             RAISE EXCEPTION 'what an exception asks for does not change';
         END IF;
         IF NEW.licence_id IS DISTINCT FROM OLD.licence_id
-           AND NOT (OLD.licence_id IS NULL AND OLD.state = 'waiting' AND NEW.state = 'approved') THEN
+           AND NOT (OLD.licence_id IS NULL AND OLD.state = 'waiting' AND NEW.state IN ('approved', 'accepting')) THEN
             RAISE EXCEPTION 'the licence of an exception changes only when it opens after waiting for one';
+        END IF;
+        IF NEW.conditions_digest IS DISTINCT FROM OLD.conditions_digest
+           AND (OLD.conditions_digest <> '' OR OLD.state = 'accepting' OR NEW.state <> 'accepting') THEN
+            RAISE EXCEPTION 'the conditions are fixed when the exception is approved';
         END IF;
         RETURN NEW;
     """,
@@ -52,7 +96,9 @@ EXCEPTION_APPROVED = pgtrigger.Trigger(
     name="exception_approved",
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
-    condition=pgtrigger.Condition("NEW.state IN ('approved', 'waiting') AND OLD.state IS DISTINCT FROM NEW.state"),
+    condition=pgtrigger.Condition(
+        "NEW.state IN ('approved', 'waiting', 'accepting') AND OLD.state IS DISTINCT FROM NEW.state"
+    ),
     func="""
         IF NOT EXISTS (SELECT 1 FROM approvals_request a
                         WHERE a.subject = 'exception:' || NEW.id AND a.state = 'approved'
@@ -80,8 +126,9 @@ WAIVER_FIXED = pgtrigger.Trigger(
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
     func="""
-        IF (OLD.person_id, OLD.directive_id, OLD.request_id, OLD.licence_id, OLD.starts_at)
-           IS DISTINCT FROM (NEW.person_id, NEW.directive_id, NEW.request_id, NEW.licence_id, NEW.starts_at)
+        IF (OLD.person_id, OLD.directive_id, OLD.request_id, OLD.licence_id, OLD.starts_at, OLD.break_glass_id)
+           IS DISTINCT FROM (NEW.person_id, NEW.directive_id, NEW.request_id, NEW.licence_id, NEW.starts_at,
+                             NEW.break_glass_id)
            OR NEW.ends_at > OLD.ends_at OR (OLD.ended_at IS NOT NULL AND NEW.ended_at IS NULL) THEN
             RAISE EXCEPTION 'a waiver can only be ended; a longer one needs a new approval';
         END IF;
@@ -89,16 +136,32 @@ WAIVER_FIXED = pgtrigger.Trigger(
     """,
 )
 
+# Or of the two people who broke the glass: at most for their hours, counted from the second one's word.
 WAIVER_OF_ITS_REQUEST = pgtrigger.Trigger(
     name="waiver_of_its_request",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
     func="""
+        IF NEW.break_glass_id IS NOT NULL THEN
+            IF NEW.request_id IS NOT NULL OR NEW.licence_id IS NOT NULL OR NOT EXISTS (
+                SELECT 1 FROM waivers_breakglass b
+                 WHERE b.id = NEW.break_glass_id AND b.confirmed_at IS NOT NULL AND b.reviewed_at IS NULL
+                   AND b.person_id = NEW.person_id AND b.directive_id = NEW.directive_id
+                   AND NEW.starts_at >= b.confirmed_at
+                   AND NEW.ends_at <= b.confirmed_at + make_interval(hours => b.hours)) THEN
+                RAISE EXCEPTION 'a waiver without stages gives what two people opened together, for their hours';
+            END IF;
+            RETURN NEW;
+        END IF;
         IF NOT EXISTS (SELECT 1 FROM waivers_exceptionrequest e
                         WHERE e.id = NEW.request_id AND e.state = 'approved' AND e.person_id = NEW.person_id
                           AND e.directive_id = NEW.directive_id AND e.licence_id IS NOT DISTINCT FROM NEW.licence_id
                           AND NEW.ends_at <= NEW.starts_at + make_interval(days => e.days)) THEN
             RAISE EXCEPTION 'a waiver gives what its approved request asked for';
+        END IF;
+        IF waivers_has_conditions(NEW.request_id) AND NOT EXISTS (
+            SELECT 1 FROM waivers_acceptance a WHERE a.request_id = NEW.request_id) THEN
+            RAISE EXCEPTION 'a waiver with conditions opens when the person has accepted them';
         END IF;
         RETURN NEW;
     """,
@@ -138,6 +201,10 @@ CAPABILITY_WAS_ASKED_FOR = pgtrigger.Trigger(
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
     func="""
+        IF EXISTS (SELECT 1 FROM waivers_waiver w JOIN waivers_breakglass b ON b.id = w.break_glass_id
+                    WHERE w.id = NEW.waiver_id AND NEW.model_capability_id = ANY(b.model_capability_ids)) THEN
+            RETURN NEW;
+        END IF;
         IF NOT EXISTS (SELECT 1 FROM waivers_waiver w
                          JOIN waivers_exceptionrequest_model_capabilities m ON m.exceptionrequest_id = w.request_id
                         WHERE w.id = NEW.waiver_id AND m.modelcapability_id = NEW.model_capability_id) THEN
@@ -149,6 +216,96 @@ CAPABILITY_WAS_ASKED_FOR = pgtrigger.Trigger(
                            WHERE s.licence_id = w.licence_id AND i.id = NEW.model_capability_id
                              AND (s.capability_id IS NULL OR s.capability_id = i.capability_id))) THEN
             RAISE EXCEPTION 'a waiver gives nothing that its licence lacks';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+CONDITION_WHILE_OPEN = pgtrigger.Trigger(
+    name="condition_while_open",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func="""
+        IF NOT EXISTS (SELECT 1 FROM waivers_exceptionrequest e
+                         JOIN approvals_request a ON a.subject = 'exception:' || e.id AND a.state = 'open'
+                        WHERE e.id = NEW.request_id AND e.state = 'open'
+                          AND NOT approvals_in_conflict(NEW.author_id, a.id)) THEN
+            RAISE EXCEPTION 'conditions are set while an exception is decided, by somebody without a conflict';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+ACCEPTED_BY_THE_PERSON = pgtrigger.Trigger(
+    name="accepted_by_the_person",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func="""
+        IF NOT EXISTS (SELECT 1 FROM waivers_exceptionrequest e JOIN people_person p ON p.id = e.person_id
+                         JOIN accounts_user u ON lower(u.email) = lower(p.email) AND u.is_active
+                        WHERE e.id = NEW.request_id AND e.state = 'accepting' AND u.id = NEW.account_id
+                          AND e.conditions_digest <> '' AND e.conditions_digest = NEW.digest) THEN
+            RAISE EXCEPTION 'conditions are accepted by the person alone, as they were approved';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# The database's clock stands in every row, so that no session can say that it was earlier, or later.
+BREAK_GLASS_BEGINS = pgtrigger.Trigger(
+    name="break_glass_begins",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func="""
+        NEW.opened_at := statement_timestamp();
+        IF NEW.confirmed_by_id IS NOT NULL OR NEW.reviewed_by_id IS NOT NULL THEN
+            RAISE EXCEPTION 'a break-glass begins with one person, and opens nothing until a second confirms it';
+        END IF;
+        IF NOT waivers_has_right(NEW.opened_by_id, 'break_glass')
+           OR waivers_stands_with(NEW.opened_by_id, NEW.person_id) THEN
+            RAISE EXCEPTION 'the glass is broken by the few who may, and never for themselves or whom they decide for';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+BREAK_GLASS_STEPS = pgtrigger.Trigger(
+    name="break_glass_steps",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func="""
+        IF (OLD.person_id, OLD.directive_id, OLD.version_id, OLD.model_capability_ids, OLD.hours, OLD.reason, OLD.digest,
+            OLD.opened_by_id, OLD.opened_via, OLD.opened_at)
+           IS DISTINCT FROM (NEW.person_id, NEW.directive_id, NEW.version_id, NEW.model_capability_ids, NEW.hours,
+            NEW.reason, NEW.digest, NEW.opened_by_id, NEW.opened_via, NEW.opened_at)
+           OR (OLD.confirmed_by_id IS NOT NULL AND (OLD.confirmed_by_id, OLD.confirmed_via, OLD.confirmed_at, OLD.review_due)
+               IS DISTINCT FROM (NEW.confirmed_by_id, NEW.confirmed_via, NEW.confirmed_at, NEW.review_due))
+           OR (OLD.reviewed_by_id IS NOT NULL AND (OLD.reviewed_by_id, OLD.reviewed_at, OLD.verdict, OLD.review)
+               IS DISTINCT FROM (NEW.reviewed_by_id, NEW.reviewed_at, NEW.verdict, NEW.review)) THEN
+            RAISE EXCEPTION 'what two people opened together is confirmed once and reviewed once, and does not change';
+        END IF;
+        IF OLD.confirmed_by_id IS NULL AND NEW.confirmed_by_id IS NOT NULL THEN
+            NEW.confirmed_at := statement_timestamp();
+            IF NEW.confirmed_at > OLD.opened_at + interval '15 minutes' THEN
+                RAISE EXCEPTION 'the second person confirms within 15 minutes';
+            END IF;
+            IF NOT waivers_has_right(NEW.opened_by_id, 'break_glass') OR NOT waivers_has_right(NEW.confirmed_by_id, 'break_glass')
+               OR waivers_stands_with(NEW.opened_by_id, NEW.person_id) OR waivers_stands_with(NEW.confirmed_by_id, NEW.person_id)
+               OR waivers_tied(NEW.opened_by_id, NEW.confirmed_by_id) THEN
+                RAISE EXCEPTION 'the glass is broken by the few who may, and never for themselves or whom they decide for';
+            END IF;
+            IF NOT EXISTS (SELECT 1 FROM directives_directive d JOIN directives_directiveversion v ON v.id = d.version_in_force_id
+                            WHERE d.id = NEW.directive_id AND d.state = 'active' AND v.waivable = 'company'
+                              AND v.id = NEW.version_id) THEN
+                RAISE EXCEPTION 'the glass is broken only where the company itself may waive';
+            END IF;
+        END IF;
+        IF OLD.reviewed_by_id IS NULL AND NEW.reviewed_by_id IS NOT NULL THEN
+            NEW.reviewed_at := statement_timestamp();
+            IF OLD.confirmed_by_id IS NULL OR waivers_stands_with(NEW.reviewed_by_id, NEW.person_id)
+               OR NOT EXISTS (SELECT 1 FROM accounts_user u WHERE u.id = NEW.reviewed_by_id AND u.is_active) THEN
+                RAISE EXCEPTION 'it is reviewed after it was opened, by somebody whom it was not for';
+            END IF;
         END IF;
         RETURN NEW;
     """,

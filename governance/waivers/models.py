@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
 from governance.waivers.guards import (
+    ACCEPTED_BY_THE_PERSON,
+    BREAK_GLASS_BEGINS,
+    BREAK_GLASS_STEPS,
     CAPABILITIES_FIXED,
     CAPABILITY_WAS_ASKED_FOR,
+    CONDITION_WHILE_OPEN,
     EXCEPTION_APPROVED,
     EXCEPTION_BEGINS_OPEN,
     EXCEPTION_FIXED,
@@ -80,6 +85,8 @@ class ExceptionRequest(models.Model):
     days = models.PositiveIntegerField()
     reason = models.TextField()
     mitigation = models.CharField(max_length=40, blank=True)
+    conditions = models.TextField(blank=True, default="")  # the filer's own words for what the person has to keep to
+    renews = models.ForeignKey("Waiver", null=True, blank=True, on_delete=models.PROTECT, related_name="renewals")
     licence = models.ForeignKey(Licence, null=True, blank=True, on_delete=models.PROTECT, related_name="exceptions")
     state = models.CharField(max_length=10, choices=ExceptionState, default=ExceptionState.OPEN)
     filer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -87,6 +94,7 @@ class ExceptionRequest(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=300, blank=True, default="")
     digest = models.CharField(max_length=64)
+    conditions_digest = models.CharField(max_length=64, blank=True, default="")  # of all conditions, once approved
 
     class Meta:
         ordering = ["-id"]
@@ -139,26 +147,156 @@ class ExceptionCapability(models.Model):
         return f"{self.request_id}/{self.model_capability_id}"
 
 
+class Condition(models.Model):
+    """What an approver adds to an exception for the person to keep to. It gives nobody more than was asked for."""
+
+    request = models.ForeignKey(ExceptionRequest, on_delete=models.PROTECT, related_name="added_conditions")
+    text = models.TextField()
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        triggers = [
+            CONDITION_WHILE_OPEN,
+            pgtrigger.Protect(name="condition_keep", operation=pgtrigger.Update | pgtrigger.Delete),
+            not_emptied("condition"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Acceptance(models.Model):
+    """The person's own word that they keep to the conditions, bound to their digest."""
+
+    request = models.OneToOneField(ExceptionRequest, on_delete=models.PROTECT, related_name="acceptance")
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        triggers = [
+            ACCEPTED_BY_THE_PERSON,
+            pgtrigger.Protect(name="acceptance_keep", operation=pgtrigger.Update | pgtrigger.Delete),
+            not_emptied("acceptance"),
+        ]
+
+    def __str__(self) -> str:
+        return f"conditions of exception {self.request_id}"
+
+
+class Verdict(models.TextChoices):
+    NEEDED = "needed", "It was needed"
+    NOT_NEEDED = "not_needed", "It should not have been opened"
+
+
+class BreakGlass(models.Model):
+    """A waiver that two of a named few opened together, at once and without stages; for hours, and reviewed afterwards.
+
+    Nothing is open until the second person has confirmed what the first asked for.
+    """
+
+    person = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="+")
+    directive = models.ForeignKey("directives.Directive", on_delete=models.PROTECT, related_name="+")
+    version = models.ForeignKey("directives.DirectiveVersion", on_delete=models.PROTECT, related_name="+")
+    model_capability_ids = ArrayField(models.BigIntegerField())
+    hours = models.PositiveSmallIntegerField()
+    reason = models.TextField()
+    digest = models.CharField(max_length=64)
+    opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    opened_via = models.CharField(max_length=150, blank=True)
+    opened_at = models.DateTimeField()
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    confirmed_via = models.CharField(max_length=150, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    review_due = models.DateTimeField(null=True, blank=True)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=10, choices=Verdict, blank=True)
+    review = models.TextField(blank=True)
+    overdue_told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(name="break_glass_hours", condition=Q(hours__gte=1, hours__lte=4)),
+            models.CheckConstraint(name="break_glass_of_something", condition=~Q(model_capability_ids=[])),
+            models.CheckConstraint(name="break_glass_two_people", condition=~Q(confirmed_by=F("opened_by"))),
+            models.CheckConstraint(
+                name="break_glass_confirmed",
+                condition=Q(confirmed_by=None, confirmed_at=None, review_due=None)
+                | Q(confirmed_by__isnull=False, confirmed_at__isnull=False, review_due__gt=F("confirmed_at")),
+            ),
+            models.CheckConstraint(
+                name="break_glass_reviewed",
+                condition=Q(reviewed_by=None, reviewed_at=None, verdict="", review="")
+                | Q(reviewed_by__isnull=False, reviewed_at__isnull=False, verdict__in=Verdict.values) & ~Q(review=""),
+            ),
+            models.CheckConstraint(
+                name="break_glass_third_person",
+                condition=~Q(reviewed_by=F("opened_by")) & ~Q(reviewed_by=F("confirmed_by")),
+            ),
+            # Hours follow on hours only after somebody else has looked.
+            models.UniqueConstraint(
+                fields=["person", "directive"],
+                condition=Q(confirmed_at__isnull=False, reviewed_at=None),
+                name="break_glass_one_unreviewed",
+            ),
+        ]
+        triggers = [
+            BREAK_GLASS_BEGINS,
+            BREAK_GLASS_STEPS,
+            pgtrigger.Protect(name="break_glass_keep", operation=pgtrigger.Delete),
+            not_emptied("break_glass"),
+        ]
+
+    def __str__(self) -> str:
+        return f"break-glass {self.pk}"
+
+    @property
+    def subject(self) -> str:
+        return f"break-glass:{self.pk}"
+
+
 class Waiver(models.Model):
     """The time-bound permission that an approved exception request becomes. In force by its dates alone."""
 
     person = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="waivers")
     directive = models.ForeignKey("directives.Directive", on_delete=models.PROTECT, related_name="waivers")
-    request = models.OneToOneField(ExceptionRequest, on_delete=models.PROTECT, related_name="waiver")
+    request = models.OneToOneField(
+        ExceptionRequest, null=True, blank=True, on_delete=models.PROTECT, related_name="waiver"
+    )
+    break_glass = models.OneToOneField(
+        BreakGlass, null=True, blank=True, on_delete=models.PROTECT, related_name="waiver"
+    )
     licence = models.ForeignKey(Licence, null=True, blank=True, on_delete=models.PROTECT, related_name="waivers")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    end_reason = models.CharField(max_length=200, blank=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    end_reason = models.CharField(max_length=200, blank=True)  # why it ended, or will sooner than it was approved for
+    reminded_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
         indexes = [
+            models.Index(fields=["ends_at"], condition=Q(reminded_at=None, ended_at=None), name="waiver_to_remind_of"),
             models.Index(fields=["person", "directive"], name="waiver_person"),
             models.Index(fields=["directive", "ends_at"], name="waiver_directive"),
         ]
         constraints = [
             models.CheckConstraint(name="waiver_dates", condition=Q(ends_at__gt=F("starts_at"))),
+            models.CheckConstraint(
+                name="waiver_one_source",
+                condition=Q(request__isnull=False, break_glass=None) | Q(request=None, break_glass__isnull=False),
+            ),
         ]
         triggers = [
             pgtrigger.Protect(name="waiver_keep", operation=pgtrigger.Delete),
@@ -170,6 +308,10 @@ class Waiver(models.Model):
 
     def __str__(self) -> str:
         return f"waiver {self.pk}"
+
+    @property
+    def subject(self) -> str:
+        return f"waiver:{self.pk}"
 
 
 class WaiverCapability(models.Model):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
 
 from governance.accounts.models import User
+from governance.approvals import queries as approvals
 from governance.catalog.models import ModelCapability
-from governance.directives.models import DirectiveVersion
+from governance.directives.models import Directive, DirectiveVersion
 from governance.people import queries as people
 from governance.people.models import Person
-from governance.waivers.models import ExceptionRequest, Licence, Waiver
+from governance.waivers.models import BreakGlass, ExceptionRequest, Licence, Waiver, WaiverCapability
 from governance.waivers.states import ExceptionState
 
 
@@ -27,6 +28,16 @@ def may_file_for(user: User, person: Person) -> bool:
         and manager.pk != person.pk
         and people.reports_of(manager.pk).filter(pk=person.pk).exists()
     )
+
+
+def may_ask_for(user: User, person: Person, renews: Waiver | None) -> bool:
+    """Whether the user may file for the person; what goes on from a waiver may also be asked by who asked for that one."""
+    if may_file_for(user, person):
+        return True
+    if renews is None or renews.request is None or renews.person_id != person.pk or not user.is_active:
+        return False
+    own = people.person_of(user)
+    return renews.request.filer_id == user.pk and (own is None or own.pk != person.pk)
 
 
 def licence_has(licence: Licence, items: Sequence[ModelCapability]) -> bool:
@@ -66,6 +77,117 @@ def people_drawing(licence: Licence, starts: datetime, ends: datetime, *, other_
     )
 
 
+def running() -> QuerySet[Waiver]:
+    """Waivers in force now, by the database's clock."""
+    return Waiver.objects.filter(starts_at__lte=Now(), ends_at__gt=Now(), ended_at=None)
+
+
+def has_some_of(items: Collection[int]) -> Exists:
+    """Waivers of which at least one model capability is among ``items``."""
+    return Exists(WaiverCapability.objects.filter(waiver=OuterRef("pk"), model_capability__in=items))
+
+
+def outcome_of_waivers(
+    directive: Directive, scope: Collection[int], *, ends: bool, limit: datetime | None
+) -> dict[str, int]:
+    """How many running waivers a version with that scope would keep, shorten to ``limit`` and end, in one statement."""
+    found = running().filter(directive=directive).annotate(in_scope=has_some_of(scope))
+    over = Q(pk__isnull=False) if ends else Q(in_scope=False)
+    if limit is not None:
+        over |= Q(starts_at__gte=limit)
+    shorter = ~over & Q(ends_at__gt=limit) if limit is not None else Q(pk=None)
+    return found.aggregate(
+        kept=Count("pk", filter=~over & ~shorter), shortened=Count("pk", filter=shorter), ended=Count("pk", filter=over)
+    )
+
+
+def waivers_visible_to(user: User) -> QuerySet[Waiver]:
+    """All waivers for those who may view exceptions; else those one asked for, or that concern oneself or one's reports."""
+    waivers = Waiver.objects.select_related("directive", "person", "request__filer", "licence", "break_glass")
+    if user.has_right("view_exceptions"):
+        return waivers
+    return waivers.filter(_concerns(user, filer="request__filer"))
+
+
+def _concerns(user: User, *, filer: str) -> Q:
+    own = Q(**{filer: user})
+    person = people.person_of(user)
+    if person is None:
+        return own
+    return own | Q(person_id=person.pk) | Q(person__in=people.reports_of(person.pk))
+
+
+RUNNING, ENDING_SOON, ENDED = "running", "soon", "ended"
+SOON = timedelta(days=3)
+
+
+def _ending_soon() -> Q:
+    return Q(starts_at__lte=Now(), ends_at__gt=Now(), ends_at__lte=Now() + SOON, ended_at=None)
+
+
+def _over() -> Q:
+    return Q(ended_at__isnull=False) | Q(ends_at__lte=Now())
+
+
+def in_state(waivers: QuerySet[Waiver], name: str) -> QuerySet[Waiver]:
+    """Those that run, end soon, or have ended; all of them for any other name."""
+    conditions = {RUNNING: Q(pk__in=running().values("pk")), ENDING_SOON: _ending_soon(), ENDED: _over()}
+    return waivers.filter(conditions[name]) if name in conditions else waivers
+
+
+def waiver_counts(user: User) -> dict[str, int]:
+    """How many waivers, and exceptions that wait to be accepted, each view of the list has for an account."""
+    counts = waivers_visible_to(user).aggregate(
+        all=Count("pk"),
+        running=Count("pk", filter=Q(starts_at__lte=Now()) & ~_over()),
+        soon=Count("pk", filter=_ending_soon()),
+        ended=Count("pk", filter=_over()),
+    )
+    return counts | {"accepting": exceptions_visible_to(user).filter(state=ExceptionState.ACCEPTING).count()}
+
+
+def directives_of_waivers(user: User) -> QuerySet[Directive]:
+    """The directives from which the account sees a waiver."""
+    seen = waivers_visible_to(user).order_by().values("directive").distinct()
+    return Directive.objects.filter(pk__in=seen).order_by("reference")
+
+
+def of_break_glass(name: str) -> Q:
+    """Those that wait for a second person, for their review, or for an overdue one."""
+    unreviewed = Q(confirmed_at__isnull=False, reviewed_at=None)
+    views = {
+        "asked": Q(confirmed_at=None),
+        "unreviewed": unreviewed,
+        "overdue": unreviewed & Q(review_due__lte=Now()),
+    }
+    return views.get(name, Q())
+
+
+def ended_early() -> QuerySet[Waiver]:
+    """Waivers that somebody or a new version ended within the last 30 days, the newest first."""
+    return Waiver.objects.filter(ended_at__gte=Now() - timedelta(days=30)).order_by("-ended_at")
+
+
+def may_review(user: User) -> bool:
+    """Whether the account says afterwards if a break-glass was needed: one that could approve exceptions, or legal."""
+    return user.has_right("edit_case_file") or approvals.approvers("exception").filter(pk=user.pk).exists()
+
+
+def reviews_owed_by(user: User) -> QuerySet[BreakGlass]:
+    """What was opened without stages, has no review, and is for the account to review; the most urgent first."""
+    if not may_review(user):
+        return BreakGlass.objects.none()
+    person = people.person_of(user)
+    waiting = BreakGlass.objects.filter(confirmed_at__isnull=False, reviewed_at=None)
+    return (
+        waiting.exclude(opened_by=user)
+        .exclude(confirmed_by=user)
+        .exclude(person_id=person.pk if person else "")
+        .select_related("person", "directive", "opened_by", "confirmed_by", "waiver")
+        .order_by("review_due")
+    )
+
+
 def decided_before(request: ExceptionRequest) -> dict[str, int]:
     """How many other exceptions from the same directive were approved and rejected."""
     return (
@@ -83,7 +205,4 @@ def exceptions_visible_to(user: User) -> QuerySet[ExceptionRequest]:
     requests = ExceptionRequest.objects.select_related("directive", "person", "filer", "licence", "version")
     if user.has_right("view_exceptions"):
         return requests
-    person = people.person_of(user)
-    if person is None:
-        return requests.filter(filer=user)
-    return requests.filter(Q(filer=user) | Q(person_id=person.pk) | Q(person__in=people.reports_of(person.pk)))
+    return requests.filter(_concerns(user, filer="filer"))

@@ -9,6 +9,7 @@ class ExceptionState(TextChoices):
     OPEN = "open", "Waiting for approval"
     APPROVED = "approved", "Approved"
     WAITING = "waiting", "Approved, waiting for a licence"
+    ACCEPTING = "accepting", "Approved, waiting to be accepted"
     REJECTED = "rejected", "Rejected"
     WITHDRAWN = "withdrawn", "Withdrawn"
     LAPSED = "lapsed", "No longer fits the directive"
@@ -25,5 +26,10 @@ EXCEPTION_TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
         (_E.WAITING, _E.WITHDRAWN),
         (_E.OPEN, _E.LAPSED),  # the directive changed or ended before it was decided
         (_E.WAITING, _E.LAPSED),
+        (_E.OPEN, _E.ACCEPTING),  # it has conditions, and opens when the person accepts them
+        (_E.WAITING, _E.ACCEPTING),
+        (_E.ACCEPTING, _E.APPROVED),
+        (_E.ACCEPTING, _E.WITHDRAWN),
+        (_E.ACCEPTING, _E.LAPSED),
     }
 )

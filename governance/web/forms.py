@@ -40,10 +40,24 @@ def version_source(post: QueryDict, builder: Builder | None = None) -> dict[str,
         "effective_at": _time(post.get("effective_at", "")),
         "expires_at": _time(post.get("expires_at", "")),
         "replaces": post.get("replaces") or None,
-        "waivers": post.get("waivers", "keep"),
+        "waivers": _waivers(post),
         "restart_verify": post.get("restart_verify") == "on",
         "definitions": post.get("definitions", ""),
     }
+
+
+def _waivers(post: QueryDict) -> Any:
+    """What becomes of existing waivers; days and a time belong to *shorten* only, whatever stands in their fields."""
+    then = post.get("waivers", "keep")
+    if then != "shorten":
+        return then
+    days, until = post.get("waivers_days", "").strip(), _time(post.get("waivers_until", ""))
+    number = values.typed_number(days)
+    return (
+        {"then": then}
+        | ({"days": days if number is None else number} if days else {})
+        | ({"until": until} if until else {})
+    )
 
 
 def _time(value: str) -> str:
@@ -59,7 +73,10 @@ def _time(value: str) -> str:
 
 def _by_field(errors: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Errors under the names that the form's fields have."""
-    return [(path.lstrip(".").removeprefix("on_unknown."), message) for path, message in errors]
+    return [
+        (path.lstrip(".").removeprefix("on_unknown.").replace("waivers.", "waivers_"), message)
+        for path, message in errors
+    ]
 
 
 def read_title(post: QueryDict) -> str | None:

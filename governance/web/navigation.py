@@ -11,6 +11,7 @@ from governance.accounts.models import User
 from governance.approvals import queries as approvals
 from governance.enforcement import queries as enforcement
 from governance.people import queries as people
+from governance.waivers import queries as waivers
 
 
 @dataclass
@@ -35,6 +36,7 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("", "directives", "scroll-text", "Directives", "view_directives"),
     ("", "people", "users", "People", "view_people"),
     ("", "exceptions", "file-plus", "Exceptions", "view_exceptions"),
+    ("", "waivers", "shield-check", "Waivers", "view_exceptions"),
     ("", "runs", "activity", "Runs", "view_directives"),
     ("Look up", "matrix", "grid-3x3", "Who can use what", "view_directives"),
     ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
@@ -58,11 +60,15 @@ def build(request: HttpRequest) -> list[Group]:
     waiting = approvals.inbox(user).count()
     if waiting or user.roles() & APPROVERS:
         add("", "approvals", "stamp", "Approvals", count=waiting)
+    owed = waivers.reviews_owed_by(user).count()
+    if owed or user.has_right("break_glass"):
+        add("", "break-glass", "lock-open", "Break-glass", count=owed)
     person = people.person_of(user)
     if person is not None and people.is_manager(person):
         add("You", "affected", "users-round", "Affected people", slim=True)
         if not user.has_right("view_exceptions"):
             add("You", "exceptions", "file-plus", "Exceptions", slim=True)
+            add("You", "waivers", "shield-check", "Waivers", slim=True)
     add("You", "my-access", "circle-user-round", "My access", slim=True)
     return list(groups.values())
 

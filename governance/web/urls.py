@@ -5,6 +5,7 @@ from django.urls import path
 from governance.web.views import (
     account,
     approvals,
+    break_glass,
     compose,
     directives,
     exceptions,
@@ -14,6 +15,7 @@ from governance.web.views import (
     people,
     runs,
     test_people,
+    waivers,
 )
 
 urlpatterns = [
@@ -54,6 +56,16 @@ urlpatterns = [
     path("exceptions/new", exceptions.new, name="exception-new"),
     path("exceptions/<int:exception_id>/", exceptions.detail, name="exception"),
     path("exceptions/<int:exception_id>/withdraw", exceptions.withdraw, name="exception-withdraw"),
+    path("exceptions/<int:exception_id>/accept", waivers.accept, name="exception-accept"),
+    path("waivers/", waivers.listing, name="waivers"),
+    path("waivers/<int:waiver_id>/", waivers.detail, name="waiver"),
+    path("waivers/<int:waiver_id>/revoke", waivers.revoke, name="waiver-revoke"),
+    path("waivers/<int:waiver_id>/renew", waivers.renew, name="waiver-renew"),
+    path("break-glass/", break_glass.listing, name="break-glass"),
+    path("break-glass/new", break_glass.new, name="break-glass-new"),
+    path("break-glass/<int:break_glass_id>/", break_glass.detail, name="break-glass-one"),
+    path("break-glass/<int:break_glass_id>/confirm", break_glass.confirm, name="break-glass-confirm"),
+    path("break-glass/<int:break_glass_id>/review", break_glass.review, name="break-glass-review"),
     path("approvals/", approvals.inbox, name="approvals"),
     path("approvals/<int:request_id>/", approvals.detail, name="approval"),
     path("approvals/<int:request_id>/vote", approvals.vote, name="approval-vote"),

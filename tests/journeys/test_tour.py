@@ -129,7 +129,11 @@ def test_the_tour_of_the_readme(product: Product, browser: Any) -> None:
         approver.page.get_by_role("button", name="Approve").click()
         expect(approver.page.get_by_role("button", name="Approve")).to_have_count(0)
         approver.leave()
+    # It has a condition: a supervised session. Wei accepts it, and the waiver runs.
     wei.page.goto("/my-access")
+    expect(wei.page.get_by_text("On, by waiver")).to_have_count(0)
+    wei.check()
+    wei.page.get_by_role("button", name="I accept these conditions").click()
     expect(wei.page.get_by_text("On, by waiver").first).to_be_visible()
 
     # Legal reads the history; the ledger fits.

@@ -42,6 +42,9 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "affected": ("/affected", frozenset(["lucia", "idris", "anjali", "hana", "jonas", "maren"])),
     "exceptions": ("/exceptions/", EVERYBODY),
     "exception-new": (f"/exceptions/new?person=p009&directive={REFERENCE}", frozenset(["hana", "maren"])),
+    "waivers": ("/waivers/", EVERYBODY),
+    "break-glass": ("/break-glass/", DIRECTIVES),
+    "break-glass-new": ("/break-glass/new", frozenset(["idris", "maren"])),
     "approvals": ("/approvals/", frozenset(["idris", "peter", "maren"])),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
@@ -50,11 +53,12 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
+    "exception-accept", "waiver-revoke", "waiver-renew", "break-glass-confirm", "break-glass-review",
     "approval-vote",
     "test-person-save", "test-person-remove",
 }  # fmt: skip
 OPEN = {"sign-in", "health-live", "health-ready", "metrics"}
-BY_OBJECT = {"directive-edit", "case-document", "exception", "approval"}
+BY_OBJECT = {"directive-edit", "case-document", "exception", "approval", "waiver", "break-glass-one"}
 
 
 def names() -> set[str]:

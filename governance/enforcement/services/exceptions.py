@@ -17,7 +17,7 @@ from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.people.models import Person
 from governance.waivers import queries as waiver_queries
 from governance.waivers import services as waivers
-from governance.waivers.models import ExceptionRequest
+from governance.waivers.models import ExceptionRequest, Waiver
 
 
 @transaction.atomic
@@ -31,6 +31,8 @@ def file_exception(
     reason: str,
     licence: str | None = None,
     mitigation: str = "",
+    conditions: str = "",
+    renews: Waiver | None = None,
 ) -> ExceptionRequest:
     """File an exception for one report. ``items`` are (model, capability) slugs in the directive's scope.
 
@@ -38,7 +40,7 @@ def file_exception(
     a capability outside the scope.
     """
     person = Person.objects.filter(pk=person_id).first()
-    if actor.user is None or person is None or not waiver_queries.may_file_for(actor.user, person):
+    if actor.user is None or person is None or not waiver_queries.may_ask_for(actor.user, person, renews):
         raise PermissionRefused("You can file exceptions for people who report to you, directly or indirectly.")
     directive = directives.lock(reference)
     subject, policy = subject_and_policy(person_id)
@@ -56,6 +58,8 @@ def file_exception(
         reason=reason,
         licence=licence,
         mitigation=mitigation,
+        conditions=conditions,
+        renews=renews,
     )
 
 

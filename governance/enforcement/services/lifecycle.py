@@ -18,7 +18,7 @@ from governance.approvals.services import Outcome
 from governance.directives import content, profiles
 from governance.directives import services as directives
 from governance.directives.acts import act
-from governance.directives.models import Directive, DirectiveVersion, OnUnknown, WaiverPolicy
+from governance.directives.models import Directive, DirectiveVersion, OnUnknown
 from governance.directives.states import IN_PREPARATION, DirectiveState, VersionState
 from governance.enforcement import conflicts, locks, previews
 from governance.enforcement.models import PolicyEpoch, Run, RunKind, StoredPreview
@@ -206,8 +206,7 @@ def activate(*, actor: Actor, reference: str, emergency: bool = False, reason: s
     directives.put_in_force(
         actor=actor, directive=directive, version=version, emergency_reason=reason.strip() if emergency else ""
     )
-    if version.waivers == WaiverPolicy.END:
-        waivers.end_waivers(actor=actor, directive=directive, reason=f"version {version.number} ends waivers")
+    waivers.settle_waivers(actor=actor, directive=directive, version=version)
     run = _start(actor, directive)
     previews.forget_members(directive)
     if emergency:

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
+from governance.approvals.models import Verdict
 from governance.approvals.services import ConflictSpec, Risk
 from governance.catalog.models import ModelCapability
 from governance.directives.models import Directive, Waivable
@@ -20,7 +21,8 @@ from governance.errors import Invalid, PermissionRefused, WrongState
 from governance.people.models import Person
 from governance.values import Unfit, longest, text
 from governance.waivers import queries
-from governance.waivers.models import ExceptionRequest
+from governance.waivers.models import ExceptionRequest, Waiver
+from governance.waivers.services.accepting import LONGEST_CONDITION, add_condition
 from governance.waivers.services.licences import licence_for
 from governance.waivers.services.opening import close, lapse, open_waiver
 from governance.waivers.services.requests import (
@@ -47,13 +49,16 @@ def file_exception(
     reason: str,
     licence: str | None = None,
     mitigation: str = "",
+    conditions: str = "",
+    renews: Waiver | None = None,
 ) -> ExceptionRequest:
     """File a request for one report and open its approval. ``directive`` is locked, ``items`` lie in its scope.
 
-    Raises ``PermissionRefused`` for anybody but a manager of the person, ``Invalid`` for days or a licence that do not
+    ``renews``: the waiver that it asks to go on; whoever filed that may ask, too. Raises ``PermissionRefused`` for anybody
+    but a manager of the person, ``Invalid`` for days or a licence that do not
     fit, ``WrongState`` when the directive is not active or admits no waivers.
     """
-    if actor.user is None or not queries.may_file_for(actor.user, person):
+    if actor.user is None or not queries.may_ask_for(actor.user, person, renews):
         raise PermissionRefused("You can file exceptions for people who report to you, directly or indirectly.")
     version = directive.version_in_force
     if directive.state != DirectiveState.ACTIVE or version is None:
@@ -62,6 +67,7 @@ def file_exception(
         raise WrongState(f"{directive.reference} admits no waivers.")
     reason = _text("reason", reason).strip()
     _text("mitigation", mitigation, longest(ExceptionRequest, "mitigation"))
+    conditions = _text("conditions", conditions, LONGEST_CONDITION).strip()
     _check_days(days, items)
     if not reason:
         raise Invalid("An exception needs a reason.", [("reason", "is required")])
@@ -69,12 +75,13 @@ def file_exception(
     drawn_on = licence_for(version, items, days, licence)
     request = ExceptionRequest(
         directive=directive, version=version, person=person, days=days, reason=reason, mitigation=mitigation,
-        licence=drawn_on, filer=actor.user,
+        licence=drawn_on, filer=actor.user, conditions=conditions, renews=renews,
     )  # fmt: skip
     request.digest = digest_of(request, items)
     request.save()
     request.model_capabilities.set(items)
-    record(actor, request, "filed", items=names(items), days=days)
+    renewal = {"renews": renews.pk} if renews else {}
+    record(actor, request, "filed", items=names(items), days=days, **renewal)
     approvals.open_request(
         actor=actor,
         kind="exception",
@@ -104,15 +111,20 @@ def _check_days(days: int, items: Sequence[ModelCapability]) -> None:
 def _refuse_twice(directive: Directive, person: Person, items: Sequence[ModelCapability]) -> None:
     twice = ExceptionRequest.objects.filter(
         directive=directive, person=person, model_capabilities__in=items,
-        state__in=[ExceptionState.OPEN, ExceptionState.WAITING],
+        state__in=[ExceptionState.OPEN, ExceptionState.WAITING, ExceptionState.ACCEPTING],
     ).first()  # fmt: skip
     if twice is not None:
         raise WrongState(f"Exception {twice.pk} for the same person asks for that already and is still open.")
 
 
 @transaction.atomic
-def decide_exception(*, actor: Actor, exception_id: int, verdict: str, comment: str = "") -> ExceptionRequest:
+def decide_exception(
+    *, actor: Actor, exception_id: int, verdict: str, comment: str = "", condition: str = ""
+) -> ExceptionRequest:
     """One approver's decision; the last approval opens the waiver in the same transaction.
+
+    With ``condition`` the approver adds something for the person to keep to; the waiver then opens when they accept it. It
+    narrows what was asked for, so decisions before it stay.
 
     A request that the version in force leaves no room for is closed with the reason, and no decision is recorded.
     """
@@ -125,6 +137,8 @@ def decide_exception(*, actor: Actor, exception_id: int, verdict: str, comment: 
     if reason is not None:
         lapse(actor, request, reason)
         return request
+    if verdict == Verdict.APPROVE:
+        add_condition(actor, request, _text("condition", condition, LONGEST_CONDITION).strip())
     outcome = approvals.vote(
         actor=actor,
         request=approvals.open_request_for(request.subject),
@@ -148,11 +162,11 @@ def _refuse_closed(request: ExceptionRequest, *states: ExceptionState) -> None:
 
 @transaction.atomic
 def withdraw_exception(*, actor: Actor, exception_id: int) -> ExceptionRequest:
-    """The filer takes an open or waiting request back."""
+    """The filer takes back a request that has not become a waiver."""
     _, request = lock(exception_id)
     if actor.user is None or request.filer_id != actor.user.pk:
         raise PermissionRefused("Only the person who filed an exception can withdraw it.")
-    _refuse_closed(request, ExceptionState.OPEN, ExceptionState.WAITING)
+    _refuse_closed(request, ExceptionState.OPEN, ExceptionState.WAITING, ExceptionState.ACCEPTING)
     if request.state == ExceptionState.OPEN:
         approvals.withdraw(actor=actor, request=approvals.open_request_for(request.subject))
     close(request, ExceptionState.WITHDRAWN)

@@ -120,6 +120,13 @@ def named_licence(directive: Directive, items: Sequence[ModelCapability], days: 
     return licence
 
 
+def still_fits(licence: Licence, items: Sequence[ModelCapability], days: int) -> bool:
+    """Whether a licence has what is asked for, from now for so many days."""
+    moment = now()
+    fits = licence.valid_from <= moment and moment + timedelta(days=days) <= licence.valid_until
+    return fits and queries.licence_has(licence, items)
+
+
 def _with_scope(directive: Directive, items: Sequence[ModelCapability]) -> list[Licence]:
     licences = directive.licences.prefetch_related("scope")
     return [licence for licence in licences if queries.licence_has(licence, items)]

@@ -14,19 +14,19 @@ from governance.catalog.models import ModelCapability
 from governance.directives.models import Directive, Waivable
 from governance.directives.services import now
 from governance.errors import PermissionRefused, Refused, WrongState
-from governance.ledger import services as ledger
 from governance.people import queries as people
+from governance.waivers import conditions
 from governance.waivers.models import ExceptionRequest, Licence, Waiver, WaiverCapability
 from governance.waivers.services import licences
-from governance.waivers.services.requests import lock, misfit, record
+from governance.waivers.services.requests import limit_by_version, lock, misfit, record
 from governance.waivers.states import ExceptionState
 
-_UNDECIDED = (ExceptionState.OPEN, ExceptionState.WAITING)
+_UNDECIDED = (ExceptionState.OPEN, ExceptionState.WAITING, ExceptionState.ACCEPTING)
 
 
 def close(request: ExceptionRequest, state: ExceptionState, *, reason: str = "") -> None:
     request.state, request.decided_at, request.close_reason = state, now(), reason
-    request.save(update_fields=["state", "decided_at", "close_reason", "licence"])
+    request.save(update_fields=["state", "decided_at", "close_reason", "licence", "conditions_digest"])
 
 
 def lapse(actor: Actor, request: ExceptionRequest, reason: str) -> None:
@@ -39,7 +39,10 @@ def lapse(actor: Actor, request: ExceptionRequest, reason: str) -> None:
 def open_waiver(
     actor: Actor, directive: Directive, request: ExceptionRequest, items: Sequence[ModelCapability]
 ) -> None:
-    """Open the waiver of a request that is approved and fits; without the licence it needs, it waits for one."""
+    """Open the waiver of a request that is approved and fits.
+
+    Without the licence it needs it waits for one; with conditions it waits for the person to accept them.
+    """
     version = directive.version_in_force
     assert version is not None
     if version.waivable == Waivable.AUTHORITY and request.licence is None:
@@ -47,14 +50,28 @@ def open_waiver(
         record(actor, request, "waiting")
         licence = licences.only_fitting(directive, items, request.days)
         if licence is not None and _room(licence, request):
-            _begin(actor, request, items, licence)
+            _go_on(actor, request, items, licence)
         return
-    _begin(actor, request, items, request.licence)
+    _go_on(actor, request, items, request.licence)
 
 
-def _begin(actor: Actor, request: ExceptionRequest, items: Sequence[ModelCapability], licence: Licence | None) -> None:
+def _go_on(actor: Actor, request: ExceptionRequest, items: Sequence[ModelCapability], licence: Licence | None) -> None:
+    said = conditions.of(request)
+    if not said:
+        begin(actor, request, items, licence)
+        return
+    request.licence, request.conditions_digest = licence, conditions.digest(said)
+    close(request, ExceptionState.ACCEPTING)
+    record(actor, request, "accepting", conditions=request.conditions_digest)
+
+
+def begin(actor: Actor, request: ExceptionRequest, items: Sequence[ModelCapability], licence: Licence | None) -> None:
+    """Let the waiver run from now, for as long as it was asked for and the version in force lets it."""
     starts = now()
     ends = starts + timedelta(days=request.days)
+    version = request.directive.version_in_force
+    limit = limit_by_version(request, version) if version else None
+    ends = min(ends, limit) if limit else ends
     if licence is not None:
         licences.check_draw(licence, request.person_id, starts, ends)
     request.licence = licence
@@ -96,7 +113,7 @@ def open_waiting(*, actor: Actor, exception_id: int, licence: str) -> ExceptionR
     if reason is not None:
         lapse(actor, request, reason)
     else:
-        _begin(actor, request, items, licences.named_licence(directive, items, request.days, licence))
+        _go_on(actor, request, items, licences.named_licence(directive, items, request.days, licence))
     return request
 
 
@@ -125,31 +142,13 @@ def register_licences(
             continue
         licence = licences.only_fitting(locked, items, request.days)
         if licence is not None and _room(licence, request):
-            _begin(actor, request, items, licence)
+            _go_on(actor, request, items, licence)
     return recorded
 
 
 @transaction.atomic
-def end_waivers(*, actor: Actor, directive: Directive, reason: str) -> int:
-    """End every running waiver of a directive (a new version that says ``waivers: end``); returns how many.
-
-    What was asked for and is not a waiver yet ends with them: an approval cannot bring back what the version ended.
-    """
-    ended = Waiver.objects.filter(directive=directive, ended_at__isnull=True, ends_at__gt=now()).update(
-        ended_at=now(), end_reason=reason
-    )
-    if ended:
-        ledger.append(
-            action="waivers.ended", actor=actor.name, via=actor.via, subject=directive.subject,
-            data={"waivers": ended, "reason": reason},
-        )  # fmt: skip
-    close_misfits(actor=actor, directive=directive)
-    return ended
-
-
-@transaction.atomic
 def close_misfits(*, actor: Actor, directive: Directive) -> int:
-    """Close the open and waiting exceptions that a directive leaves no room for; returns how many.
+    """Close the exceptions that are not waivers yet and that a directive leaves no room for; returns how many.
 
     Called with the directive locked, in the transaction that puts a version in force or ends the directive.
     """

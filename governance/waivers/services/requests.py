@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from governance.accounts.actor import Actor
 from governance.catalog.models import ModelCapability
+from governance.directives import content
 from governance.directives import services as directives
 from governance.directives.models import Directive, DirectiveVersion, Waivable, WaiverPolicy
 from governance.directives.services import now
@@ -55,6 +57,9 @@ def misfit(directive: Directive, request: ExceptionRequest, items: Sequence[Mode
         return f"Version {version.number} of {directive.reference} admits no waivers."
     if version.pk != request.version_id and version.waivers == WaiverPolicy.END:
         return f"Version {version.number} of {directive.reference} ended what was asked for under earlier versions."
+    limit = limit_by_version(request, version)
+    if limit is not None and limit <= now():
+        return f"Version {version.number} of {directive.reference} shortened earlier waivers to a time that has passed."
     outside = {item.pk for item in items} - queries.model_capabilities_in_scope(version)
     if outside:
         gone = names([item for item in items if item.pk in outside])
@@ -64,13 +69,20 @@ def misfit(directive: Directive, request: ExceptionRequest, items: Sequence[Mode
     return None
 
 
+def limit_by_version(request: ExceptionRequest, version: DirectiveVersion) -> datetime | None:
+    """Until when a version that shortens waivers lets run what was asked for under an earlier one; None if for as long as asked."""
+    if version.pk == request.version_id or version.waivers != WaiverPolicy.SHORTEN:
+        return None
+    return content.waivers_end_by(version, version.in_force_at or now())
+
+
 def _over(version: DirectiveVersion) -> bool:
     return version.expires_at is not None and version.expires_at <= now()
 
 
 def digest_of(request: ExceptionRequest, items: Sequence[ModelCapability]) -> str:
     """The digest that approvals are bound to: SHA-256 of everything that was asked for."""
-    content = {
+    stated: dict[str, Any] = {
         "directive": request.directive.reference,
         "version": request.version.number,
         "person": request.person_id,
@@ -80,7 +92,11 @@ def digest_of(request: ExceptionRequest, items: Sequence[ModelCapability]) -> st
         "mitigation": request.mitigation,
         "licence": request.licence.reference if request.licence else None,
     }
-    return hashlib.sha256(canonical(content)).hexdigest()
+    if request.conditions:
+        stated["conditions"] = request.conditions
+    if request.renews_id:
+        stated["renews"] = request.renews_id
+    return hashlib.sha256(canonical(stated)).hexdigest()
 
 
 def names(items: Sequence[ModelCapability]) -> list[str]:

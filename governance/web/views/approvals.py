@@ -20,6 +20,7 @@ from governance.enforcement import candidates, previews, remarks
 from governance.enforcement.services import lifecycle
 from governance.errors import NotFound, PermissionRefused
 from governance.rules import english, language
+from governance.waivers import conditions
 from governance.waivers import queries as exceptions
 from governance.waivers import services as waivers
 from governance.waivers.models import ExceptionRequest
@@ -37,7 +38,8 @@ def inbox(request: Visit) -> HttpResponse:
         raise PermissionRefused("Approvals are for trust-and-safety leads, export-control counsel and executives.")
     page = LIST.page(request, queries.inbox(request.user))
     decided = Request.objects.filter(votes__approver=request.user).select_related("requester")[:10]
-    return render(request, "approvals/inbox.html", {"page": page, "decided": decided})
+    reviews = exceptions.reviews_owed_by(request.user)[:6]
+    return render(request, "approvals/inbox.html", {"page": page, "decided": decided, "reviews": reviews})
 
 
 def _find(request: Visit, request_id: int) -> Request:
@@ -81,6 +83,7 @@ def _exception(asked: Request) -> dict[str, Any]:
         "exception": found,
         "items": items,
         "mitigation": mitigation_words(found.mitigation),
+        "conditions": conditions.of(found),
         "similar": exceptions.decided_before(found),
     }
 
@@ -125,8 +128,9 @@ def vote(request: Visit, request_id: int) -> HttpResponse:
     verdict, comment = request.POST.get("verdict", ""), request.POST.get("comment", "")
     if asked.kind == "exception":
         found = waivers.decide_exception(
-            actor=request.actor, exception_id=int(asked.subject.partition(":")[2]), verdict=verdict, comment=comment
-        )
+            actor=request.actor, exception_id=int(asked.subject.partition(":")[2]), verdict=verdict, comment=comment,
+            condition=request.POST.get("condition", ""),
+        )  # fmt: skip
         words = f"Exception {found.pk} is {found.get_state_display().lower()}."
     else:
         outcome = lifecycle.vote(

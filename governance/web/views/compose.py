@@ -33,7 +33,10 @@ from governance.web.builder import GROUP_WORDS, Builder
 from governance.web.http import Visit
 from governance.web.templatetags.portcullis import field_name, local
 
-ANCHORS = ["reference", "title", "legal_basis", "scope", "rule", "hours", "effective_at", "expires_at", "replaces"]
+ANCHORS = [
+    "reference", "title", "legal_basis", "scope", "rule", "hours", "effective_at", "expires_at", "replaces", "waivers",
+    "waivers_days", "waivers_until",
+]  # fmt: skip
 
 
 def new(request: Visit) -> HttpResponse:
@@ -194,6 +197,8 @@ def _stored(version: DirectiveVersion | None, statement: VersionStatement) -> di
         "effective_at": _local_input(statement.effective_at),
         "expires_at": _local_input(statement.expires_at),
         "waivers": statement.waivers,
+        "waivers_days": statement.waivers_days or "",
+        "waivers_until": _local_input(statement.waivers_until),
         "scope": {},
     }
     if version is not None:

@@ -17,7 +17,7 @@ from governance.errors import Invalid, NotFound, PermissionRefused
 from governance.people import queries as people
 from governance.people.models import Person
 from governance.values import typed_number
-from governance.waivers import queries, services
+from governance.waivers import conditions, queries, services
 from governance.waivers.states import ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
@@ -170,6 +170,7 @@ def detail(request: Visit, exception_id: int) -> HttpResponse:
         "mine": found.filer_id == request.user.pk,
         "about_me": me is not None and me.pk == found.person_id,
         "waiver": getattr(found, "waiver", None),
+        "conditions": conditions.of(found),
     }
     return render(request, "exceptions/detail.html", context)
 

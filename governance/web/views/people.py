@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from governance.approvals import queries as approvals
@@ -17,7 +18,8 @@ from governance.enforcement.services import looks
 from governance.errors import NotFound, PermissionRefused
 from governance.people import queries
 from governance.people.models import Organisation, Person, PersonKind, PersonStatus
-from governance.waivers.queries import exceptions_visible_to
+from governance.waivers import conditions
+from governance.waivers.queries import SOON, ended_early, exceptions_visible_to
 from governance.waivers.states import ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
@@ -108,6 +110,8 @@ def affected(request: Visit) -> HttpResponse:
     reports = queries.reports_of(me.pk)
     page = AFFECTED.page(request, overview.affected(reports))
     counts = overview.affected_counts(reports)
+    for row in page.rows:
+        row.ends_soon = row.waived_until is not None and row.waived_until - timezone.now() <= SOON
     context = {
         "views": [
             ("Everybody affected", "", counts["everybody"]),
@@ -167,6 +171,8 @@ def my_access(request: Visit) -> HttpResponse:
             "exceptions": exceptions,
             "newest": exceptions[0] if exceptions else None,
             "asked": approvals.requests_about(exceptions[0].subject).first() if exceptions else None,
+            "accepting": [(exception, conditions.of(exception)) for exception in conditions.to_accept(me)],
+            "ended_early": ended_early().filter(person=me).first(),
             "manager": me.manager,
             "looks": enforcement.looks_at(me.pk),
         }

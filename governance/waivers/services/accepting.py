@@ -1,0 +1,56 @@
+"""Conditions: added by who approves, accepted by the person, and only then does the waiver open."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from governance.accounts.actor import Actor
+from governance.accounts.models import User
+from governance.approvals import services as approvals
+from governance.approvals.queries import why_not
+from governance.directives.services import now
+from governance.errors import NotFound, PermissionRefused, WrongState
+from governance.people import queries as people
+from governance.waivers.models import Acceptance, Condition, ExceptionRequest
+from governance.waivers.services.opening import begin, lapse
+from governance.waivers.services.requests import lock, misfit, record
+from governance.waivers.states import ExceptionState
+
+LONGEST_CONDITION = 1_000
+
+
+def add_condition(actor: Actor, request: ExceptionRequest, words: str) -> None:
+    """Add what an approver asks of the person; nothing where nothing is said. The vote that follows says whether they may."""
+    if not words or actor.user is None:
+        return
+    refused = why_not(actor.user, approvals.open_request_for(request.subject))
+    if refused is not None:
+        raise PermissionRefused(refused)
+    Condition.objects.create(request=request, text=words, author=actor.user, at=now())
+    record(actor, request, "condition_added")
+
+
+@transaction.atomic
+def accept_conditions(*, actor: Actor, exception_id: int, digest: str) -> ExceptionRequest:
+    """The person's own word; the waiver opens at this commit. ``digest`` is that of the conditions the page showed.
+
+    Raises ``NotFound`` for anybody else. A request that the version in force leaves no room for is closed with the reason.
+    """
+    user = User.objects.filter(pk=actor.user.pk, is_active=True).first() if actor.user else None
+    me = people.person_of(user) if user else None
+    if not ExceptionRequest.objects.filter(pk=exception_id, person=me).exists():
+        raise NotFound(f"There is no exception {exception_id} for you to accept.")
+    directive, request = lock(exception_id)
+    if request.state != ExceptionState.ACCEPTING or user is None:
+        raise WrongState(f"Exception {request.pk} does not wait for you: {request.get_state_display().lower()}.")
+    if digest != request.conditions_digest:
+        raise WrongState("These are not the conditions that were approved. Read them again before you accept.")
+    items = list(request.model_capabilities.select_related("model", "capability"))
+    reason = misfit(directive, request, items)
+    if reason is not None:
+        lapse(actor, request, reason)
+        return request
+    Acceptance.objects.create(request=request, account=user, digest=digest, at=now())
+    record(actor, request, "accepted", conditions=digest)
+    begin(actor, request, items, request.licence)
+    return request
