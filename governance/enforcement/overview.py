@@ -150,7 +150,7 @@ def affected(people: QuerySet[Person]) -> QuerySet[Restriction]:
             exception_id=Subquery(newest.values("id")[:1]),
             exception_state=Subquery(newest.values("state")[:1]),
             waived_until=Subquery(waiver.values("ends_at")[:1]),
-            waiver_id=Subquery(waiver.values("pk")[:1]),
+            renewable_id=Subquery(waiver.filter(request__isnull=False).values("pk")[:1]),
             ended_waiver_id=Subquery(ended.values("pk")[:1]),
         )
     )
