@@ -13,6 +13,7 @@ RIGHTS: dict[str, str] = {
     "view_covered": "View lists of covered people",
     "reveal_sensitive": "Reveal sensitive values with a purpose",
     "view_exceptions": "View all exceptions",
+    "hand_over_approvals": "Name somebody for a stage of an approval",
     "view_ledger": "View the ledger",
     "export_case": "Export case files",
     "administer": "Administer accounts, roles, tokens and settings",
@@ -36,10 +37,10 @@ _READ = ("view_directives", "view_case_file", "view_people", "view_covered", "vi
 
 ROLES: dict[str, tuple[str, ...]] = {
     OPERATOR: _OPERATOR,
-    LEAD: _OPERATOR,
+    LEAD: (*_OPERATOR, "hand_over_approvals"),
     COUNSEL: (*_READ, "edit_case_file", "reveal_sensitive"),
     LEGAL: (*_READ, "draft_directives", "edit_case_file", "export_case", "reveal_sensitive"),
-    EXECUTIVE: ("view_directives", "view_case_file", "view_exceptions"),
+    EXECUTIVE: ("view_directives", "view_case_file", "view_exceptions", "hand_over_approvals"),
     PEOPLE_OPERATIONS: ("view_people", "manage_people", "reveal_sensitive"),
     AUDITOR: _READ,
     ADMINISTRATOR: ("administer",),

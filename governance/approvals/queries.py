@@ -1,81 +1,62 @@
-"""Reads about approval requests: who may decide, why not, and what waits for whom."""
+"""Reads about approval requests: what waits for whom, and what a request has been through."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, F, Min, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from governance.accounts.models import User
-from governance.approvals.models import Conflict, PolicyStage, Request, RequestStage
+from governance.approvals import eligibility
+from governance.approvals.models import PolicyStage, Request, RequestStage, Vote
 from governance.approvals.states import RequestState, StageState
 
 
-def _conflicts_of(user: User) -> QuerySet[Conflict]:
-    """The conflicts that name the account, or the person whose e-mail address it has."""
-    return Conflict.objects.annotate(address=Lower("person__email")).filter(
-        Q(user=user) | Q(address=user.email.lower())
-    )
-
-
 def eligible(stage: RequestStage) -> QuerySet[User]:
-    """Active accounts in the stage's groups without a conflict with its request."""
-    conflicts = Conflict.objects.filter(request_id=stage.request_id)
-    addresses = conflicts.filter(person__isnull=False).values(address=Lower("person__email"))
-    return (
-        User.objects.filter(is_active=True, groups__name__in=stage.groups)
-        .exclude(pk=stage.request.requester_id)
-        .exclude(pk__in=conflicts.filter(user__isnull=False).values("user_id"))
-        .annotate(address=Lower("email"))
-        .exclude(address__in=addresses)
-        .distinct()
-    )
+    """Active accounts that may decide the stage in their own right, without a conflict with its request."""
+    return eligibility.in_their_own_right(stage)
 
 
 def approvers(kind: str) -> QuerySet[User]:
-    """Every active account that could stand at some stage of a new request of a kind, conflicts aside."""
-    groups = [name for stage in stages_of(kind) for name in stage.groups]
-    return User.objects.filter(is_active=True, groups__name__in=groups).distinct()
+    """Every active account that could stand at some stage of a new request of a kind, conflicts and relations aside."""
+    stages = list(stages_of(kind))
+    groups = {name for stage in stages for name in (*stage.groups, *stage.fallback, *stage.escalate_to)}
+    rights = [stage.permission for stage in stages if stage.permission]
+    return User.objects.filter(
+        Q(groups__name__in=groups) | Q(groups__permissions__codename__in=rights), is_active=True
+    ).distinct()
 
 
 def why_not(user: User, request: Request) -> str | None:
     """The reason that keeps an account from deciding a request now, in words for that account; None if nothing does."""
-    if request.state != RequestState.OPEN:
-        return f"This request is closed: {request.get_state_display().lower()}."
-    if not user.is_active:
-        return "This account was deactivated; it decides nothing."
-    if request.requester_id == user.pk:
-        return "You cannot decide this one. You asked for it."
-    conflict = _conflicts_of(user).filter(request=request).first()
-    if conflict is not None:
-        return f"You cannot decide this one. {conflict.reason}"
-    if request.votes.filter(approver=user).exists():
-        return "You have decided in this request already."
-    roles = set(user.groups.values_list("name", flat=True))
-    stages = list(request.stages.all())
-    current = next((stage for stage in stages if stage.state == StageState.OPEN), None)
-    if current is not None and roles & set(current.groups):
-        return None
-    if any(roles & set(stage.groups) for stage in stages if stage.state == StageState.WAITING):
-        return f"It is not your stage's turn yet: “{current.name if current else ''}” comes first."
-    needed = " or ".join(current.groups) if current else ""
-    return f"You are not an approver of this stage. It needs the role {needed}."
+    refusal = eligibility.standing(user, request).refusal
+    return refusal.text if refusal else None
 
 
 def inbox(user: User) -> QuerySet[Request]:
-    """Open requests whose open stage the account could decide now, oldest first."""
+    """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first."""
+    found = Q(pk__in=())
+    for hat in (user, *eligibility.principals(user)):
+        stages = _open_stages().filter(eligibility.has_right(hat))
+        theirs = Q(Exists(stages)) & ~Q(Exists(_votes().filter(eligibility.involves(hat))))
+        found |= theirs if hat == user else theirs & ~eligibility.in_conflict_with(hat)
+    first = _open_stages().order_by("position", "name")
     return (
-        Request.objects.filter(
-            state=RequestState.OPEN, stages__state=StageState.OPEN, stages__groups__overlap=list(user.roles())
-        )
-        .exclude(requester=user)
-        .exclude(votes__approver=user)
-        .exclude(pk__in=_conflicts_of(user).values("request_id"))
+        Request.objects.filter(found, state=RequestState.OPEN)
+        .exclude(eligibility.in_conflict_with(user))
+        .exclude(Exists(_votes().filter(eligibility.involves(user))))
         .select_related("requester")
-        .annotate(stage_name=F("stages__name"), due_at=F("stages__due_at"))
+        .annotate(stage_name=Subquery(first.values("name")[:1]), due_at=Subquery(first.values("due_at")[:1]))
         .order_by("opened_at", "pk")
     )
+
+
+def _open_stages() -> QuerySet[RequestStage]:
+    return RequestStage.objects.filter(request=OuterRef("pk"), revision=OuterRef("revision"), state=StageState.OPEN)
+
+
+def _votes() -> QuerySet[Vote]:
+    return Vote.objects.filter(request=OuterRef("pk"), revision=OuterRef("revision"))
 
 
 def waiting_by_stage(kind: str) -> list[dict[str, Any]]:
@@ -91,24 +72,31 @@ def waiting_by_stage(kind: str) -> list[dict[str, Any]]:
 
 def stages_of(kind: str) -> QuerySet[PolicyStage]:
     """The stages that a new request of a kind passes, by the policy that holds now."""
-    return PolicyStage.objects.filter(policy__kind=kind, policy__active=True).order_by("position")
+    return PolicyStage.objects.filter(policy__kind=kind, policy__active=True).order_by("position", "name")
 
 
 def checks(user: User, request: Request) -> list[tuple[str, str, bool]]:
     """What is looked at before an account may decide a request: what holds, in words, and whether it is in order."""
-    conflict = _conflicts_of(user).filter(request=request).first()
-    voted = request.votes.filter(approver=user).exists()
+    conflict = eligibility.conflict_of(user, request)
+    asked = conflict is not None and conflict.code == "requester"
+    voted = request.votes.filter(eligibility.involves(user), revision=request.revision).exists()
     return [
-        ("Asked for by you", "Whoever asks does not decide.", False)
-        if request.requester_id == user.pk
-        else ("Not asked for by you", "", True),
-        (conflict.reason.rstrip("."), "Whoever wrote it or benefits from it does not decide.", False)
-        if conflict is not None
+        ("Asked for by you", "Whoever asks does not decide.", False) if asked else ("Not asked for by you", "", True),
+        (
+            _without_preface(conflict.text),
+            "Whoever wrote it, benefits from it or decides for them does not decide.",
+            False,
+        )
+        if conflict is not None and not asked
         else ("Not about you, and not written by you", "", True),
         ("Decided by you already", "Nobody decides twice in one request.", False)
         if voted
         else ("Not decided by you before", "", True),
     ]
+
+
+def _without_preface(text: str) -> str:
+    return text.removeprefix("You cannot decide this one. ").rstrip(".")
 
 
 def requests_about(subject: str) -> QuerySet[Request]:

@@ -31,5 +31,7 @@ STAGE_TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
         (_S.OPEN, _S.APPROVED),
         (_S.OPEN, _S.REJECTED),
         (_S.OPEN, _S.CLOSED),
+        (_S.APPROVED, _S.OPEN),  # a decision counts no more: its maker is not eligible any longer
+        (_S.OPEN, _S.WAITING),  # an earlier stage was opened again
     }
 )
