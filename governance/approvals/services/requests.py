@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
@@ -61,8 +61,7 @@ def open_request(
         raise PermissionRefused("A request needs an account that asks for it.")
     if Request.objects.filter(subject=subject, state=RequestState.OPEN).exists():
         raise WrongState(f"A request about {subject.partition(':')[2]} is open already.")
-    # Locked for sharing: a new version of the policy either comes before this request or after it.
-    policy = ApprovalPolicy.objects.select_for_update(of=("self",), no_key=True).get(kind=kind, active=True)
+    policy = _policy_in_force(kind)
     request = Request.objects.create(
         kind=kind, subject=subject, summary=summary[:300], content_digest=content_digest, policy=policy,
         requester=actor.user, requester_via=actor.via, reason=reason, opened_at=now(), tier=risk.tier, days=risk.days,
@@ -71,6 +70,16 @@ def open_request(
     names = _resolve(request, risk, relations or {})
     record(actor, request, "opened", kind=kind, policy=policy.version, stages=names, digest=content_digest)
     return request
+
+
+def _policy_in_force(kind: str) -> ApprovalPolicy:
+    """Shared with other requests; a new version of the policy comes either before this request or after it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM approvals_approvalpolicy WHERE kind = %s AND active FOR SHARE", [kind])
+        row = cursor.fetchone()
+    if row is None:
+        raise WrongState(f"The policy for {kind} is just being changed. Try again in a moment.")
+    return ApprovalPolicy.objects.get(pk=row[0])
 
 
 @transaction.atomic
