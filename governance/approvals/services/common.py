@@ -108,6 +108,5 @@ def record(actor: Actor, request: Request, act: str, **data: Any) -> None:
         also=[request.subject],
         data=data,
     )
-    ledger.publish(
-        topic=f"approval.{act}", key=request.subject, payload={"request": request.pk, "subject": request.subject}
-    )
+    payload = {"request": request.pk, "subject": request.subject, "by": actor.name}
+    ledger.publish(topic=f"approval.{act}", key=request.subject, payload=payload)
