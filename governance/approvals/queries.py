@@ -35,6 +35,8 @@ def why_not(user: User, request: Request) -> str | None:
 
 def inbox(user: User) -> QuerySet[Request]:
     """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first."""
+    if not user.is_active:
+        return Request.objects.none()
     found = Q(pk__in=())
     for hat in (user, *eligibility.principals(user)):
         stages = _open_stages().filter(eligibility.has_right(hat))

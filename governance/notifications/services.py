@@ -107,7 +107,7 @@ def send_mail() -> int:
 def message(notification: Notification) -> EmailMessage:
     """What stands in an e-mail: that something waits, and where. Not what, not about whom: mail is read on many screens."""
     kind = Kind(notification.kind)
-    where = f"{settings.PUBLIC_URL or 'http://localhost:8000'}/notifications/"
+    where = f"{settings.PUBLIC_URL or f'http://localhost:{settings.PORT}'}/notifications/"
     lines = [f"{kind.label}.", "", f"Sign in to read it: {where}", "", "No details stand in this message, on purpose."]
     headers = {}
     if kind not in MANDATORY:
