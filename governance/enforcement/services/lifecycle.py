@@ -163,6 +163,22 @@ def _turn_down(actor: Actor, directive: Directive, request: Request) -> None:
         directives.escalate(actor=actor, directive=directive, reason="its confirmation was refused")
 
 
+@act
+def pass_time(*, actor: Actor, reference: str, request_id: int) -> Outcome | None:
+    """Let the overdue stages of a directive's request escalate, or refuse it; a refusal is acted on in this transaction.
+
+    The confirmation of an emergency is owed: no time closes it.
+    """
+    directive = directives.lock(reference)
+    request = approvals.lock(request_id)
+    outcome = approvals.pass_time(
+        actor=actor, request_id=request_id, refuse=request.kind != emergencies.CONFIRMATION
+    )  # fmt: skip
+    if outcome is not None and outcome.state == "rejected":
+        _turn_down(actor, directive, request)
+    return outcome
+
+
 def _send_back(actor: Actor, directive: Directive, state: VersionState) -> None:
     directives.send_back(actor=actor, directive=directive, version=_submitted(directive), state=state)
     previews.forget_members(directive)

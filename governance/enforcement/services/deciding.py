@@ -1,0 +1,115 @@
+"""Every request's one way to whoever knows what it is about and acts on the outcome, by its kind.
+
+The pages, the API and the schedule decide, take back and let time pass through here, so that none of them needs to know more
+than the request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import Error
+
+from governance.accounts.actor import Actor
+from governance.approvals import services as approvals
+from governance.approvals.models import Request
+from governance.approvals.services import Outcome
+from governance.approvals.states import RequestState
+from governance.directives.acts import act
+from governance.enforcement.services import lifecycle
+from governance.errors import NotFound, Refused, WrongState
+from governance.waivers import services as waivers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What can be done with the requests about one sort of thing. ``name`` is what stands after the colon of a subject."""
+
+    vote: Callable[[Actor, str, str, str, str], None]  # actor, name, verdict, comment, digest seen
+    withdraw: Callable[[Actor, str], None]
+    pass_time: Callable[[Actor, str, int], Outcome | None]
+
+
+def _vote_directive(actor: Actor, name: str, verdict: str, comment: str, seen: str) -> None:
+    lifecycle.vote(actor=actor, reference=name, verdict=verdict, comment=comment, seen=seen)
+
+
+def _vote_exception(actor: Actor, name: str, verdict: str, comment: str, seen: str) -> None:
+    waivers.decide_exception(actor=actor, exception_id=int(name), verdict=verdict, comment=comment, seen=seen)
+
+
+_SUBJECTS: dict[str, Subject] = {
+    "directive": Subject(
+        vote=_vote_directive,
+        withdraw=lambda actor, name: lifecycle.withdraw(actor=actor, reference=name),
+        pass_time=lambda actor, name, request_id: lifecycle.pass_time(
+            actor=actor, reference=name, request_id=request_id
+        ),
+    ),
+    "exception": Subject(
+        vote=_vote_exception,
+        withdraw=lambda actor, name: _ignore(waivers.withdraw_exception(actor=actor, exception_id=int(name))),
+        pass_time=lambda actor, name, request_id: waivers.pass_time(
+            actor=actor, exception_id=int(name), request_id=request_id
+        ),
+    ),
+}
+
+
+def _ignore(_: object) -> None:
+    """What an act returns is read from the request again."""
+
+
+def _of(request_id: int) -> tuple[Request, Subject, str]:
+    request = Request.objects.filter(pk=request_id).first()
+    if request is None:
+        raise NotFound(f"There is no request {request_id}.")
+    sort, _, name = request.subject.partition(":")
+    return request, _SUBJECTS[sort], name
+
+
+@act
+def decide(*, actor: Actor, request_id: int, verdict: str, comment: str = "", seen: str) -> Request:
+    """One decision on the content whose digest was ``seen``; the last one acts on the outcome in this transaction."""
+    request, subject, name = _of(request_id)
+    if request.state != RequestState.OPEN:
+        raise WrongState(f"This request is closed: {request.get_state_display().lower()}.")
+    subject.vote(actor, name, verdict, comment, seen)
+    request.refresh_from_db()
+    return request
+
+
+@act
+def withdraw(*, actor: Actor, request_id: int) -> Request:
+    """The requester takes the request back, and with it what was asked for."""
+    request, subject, name = _of(request_id)
+    subject.withdraw(actor, name)
+    request.refresh_from_db()
+    return request
+
+
+def let_time_pass(*, actor: Actor) -> int:
+    """Remind, escalate and refuse whatever is due; how many requests time did something to.
+
+    Each request is a transaction of its own, which also acts on its refusal: a worker killed half-way leaves the others done
+    and this one as it was. One that cannot be dealt with now keeps no other waiting; it comes again at the next tick.
+    """
+    approvals.remind(actor=actor)
+    done = 0
+    for request_id in approvals.overdue():
+        try:
+            done += pass_time(actor=actor, request_id=request_id) is not None
+        except (Refused, Error) as error:
+            log.warning("time could not pass for request %d: %s", request_id, type(error).__name__)
+    return done
+
+
+@act
+def pass_time(*, actor: Actor, request_id: int) -> Outcome | None:
+    """Let the overdue stages of one request escalate, or refuse it; None when there is nothing to do (any more)."""
+    _, subject, name = _of(request_id)
+    return subject.pass_time(actor, name, request_id)
