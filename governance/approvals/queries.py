@@ -27,6 +27,31 @@ def approvers(kind: str) -> QuerySet[User]:
     ).distinct()
 
 
+def decides(user: User) -> bool:
+    """Whether approvals are anything to the account: it may decide some stage of a policy in force, or an open one by name,
+    or decides for somebody, or has decided before."""
+    roles = sorted(user.roles())
+    stages = PolicyStage.objects.filter(policy__active=True).filter(
+        Q(groups__overlap=roles)
+        | Q(fallback__overlap=roles)
+        | Q(escalate_to__overlap=roles)
+        | Q(permission__in=sorted(user.rights()))
+    )
+    return (
+        stages.exists()
+        or bool(eligibility.principals(user))
+        or RequestStage.objects.filter(named__user=user, state__in=[StageState.OPEN, StageState.WAITING]).exists()
+        or Vote.objects.filter(approver=user).exists()
+    )
+
+
+def concerns(user: User, request: Request) -> bool:
+    """Whether the account has part in a request: it asked for it, was named for it, has decided in it or could now."""
+    return RequestStage.objects.filter(request=request, named__user=user).exists() or eligibility.takes_part(
+        user, request
+    )
+
+
 def why_not(user: User, request: Request) -> str | None:
     """The reason that keeps an account from deciding a request now, in words for that account; None if nothing does."""
     refusal = eligibility.standing(user, request).refusal
@@ -100,8 +125,5 @@ def _without_preface(text: str) -> str:
 
 
 def requests_about(subject: str) -> QuerySet[Request]:
-    return (
-        Request.objects.filter(subject=subject)
-        .select_related("requester")
-        .prefetch_related("stages", "votes__approver")
-    )
+    """The requests about a subject, the newest first."""
+    return Request.objects.filter(subject=subject).select_related("requester")

@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance.web.views import (
     account,
+    approval,
     approvals,
     compose,
     directives,
@@ -55,8 +56,9 @@ urlpatterns = [
     path("exceptions/<int:exception_id>/", exceptions.detail, name="exception"),
     path("exceptions/<int:exception_id>/withdraw", exceptions.withdraw, name="exception-withdraw"),
     path("approvals/", approvals.inbox, name="approvals"),
-    path("approvals/<int:request_id>/", approvals.detail, name="approval"),
-    path("approvals/<int:request_id>/vote", approvals.vote, name="approval-vote"),
+    path("approvals/<int:request_id>/", approval.detail, name="approval"),
+    path("approvals/<int:request_id>/vote", approval.vote, name="approval-vote"),
+    path("approvals/<int:request_id>/act", approval.act, name="approval-act"),
     path("matrix", lookup.matrix, name="matrix"),
     path("explain", lookup.explain, name="explain"),
     path("history", lookup.history, name="history"),

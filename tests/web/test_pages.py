@@ -50,7 +50,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
-    "approval-vote",
+    "approval-vote", "approval-act",
     "test-person-save", "test-person-remove",
 }  # fmt: skip
 OPEN = {"sign-in", "health-live", "health-ready", "metrics"}

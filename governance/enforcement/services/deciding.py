@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from django.db import Error
 
 from governance.accounts.actor import Actor
+from governance.approvals import eligibility
 from governance.approvals import services as approvals
+from governance.approvals.eligibility import Refusal, Standing
 from governance.approvals.models import Request
 from governance.approvals.services import Outcome
 from governance.approvals.states import RequestState
@@ -32,6 +34,7 @@ class Subject:
     vote: Callable[[Actor, str, str, str, str], None]  # actor, name, verdict, comment, digest seen
     withdraw: Callable[[Actor, str], None]
     pass_time: Callable[[Actor, str, int], Outcome | None]
+    refusal: Callable[[Actor, Request], Refusal | None] = lambda actor, request: None
 
 
 def _vote_directive(actor: Actor, name: str, verdict: str, comment: str, seen: str) -> None:
@@ -49,6 +52,7 @@ _SUBJECTS: dict[str, Subject] = {
         pass_time=lambda actor, name, request_id: lifecycle.pass_time(
             actor=actor, reference=name, request_id=request_id
         ),
+        refusal=lifecycle.refusal,
     ),
     "exception": Subject(
         vote=_vote_exception,
@@ -62,6 +66,16 @@ _SUBJECTS: dict[str, Subject] = {
 
 def _ignore(_: object) -> None:
     """What an act returns is read from the request again."""
+
+
+def standing(actor: Actor, request: Request) -> Standing:
+    """How the actor's account may decide a request now, or which reason keeps it from that; a vote asks all of it again."""
+    assert actor.user is not None, "a machine decides nothing"
+    found = eligibility.standing(actor.user, request)
+    if found.refusal is not None:
+        return found
+    refusal = _SUBJECTS[request.subject.partition(":")[0]].refusal(actor, request)
+    return found if refusal is None else Standing(refusal)
 
 
 def _of(request_id: int) -> tuple[Request, Subject, str]:

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
+from governance.approvals.eligibility import Refusal
 from governance.approvals.models import Request, Verdict
 from governance.approvals.services import Outcome
 from governance.directives import content, profiles
@@ -113,6 +114,15 @@ def _asked_about(directive: Directive, kind: str) -> str:
     if kind == "directive.confirmation":
         return version_in_force.digest if version_in_force else ""
     return _digest(directive, kind.removeprefix("directive."))
+
+
+def refusal(actor: Actor, request: Request) -> Refusal | None:
+    """What keeps an account from deciding an open request about a directive, beyond what every request has."""
+    directive = Directive.objects.select_related("version_in_force").get(reference=request.subject.partition(":")[2])
+    if request.content_digest != _asked_about(directive, request.kind):
+        return Refusal("content_changed", "What was asked for has changed. It can only be withdrawn and asked again.")
+    covered = conflicts.covered(actor, directive, request)
+    return Refusal("conflict", covered) if covered else None
 
 
 def _digest(directive: Directive, act_name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -195,6 +195,12 @@ def span(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{minutes} min"
+
+
+@register.filter
+def lasting(length: timedelta) -> str:
+    """A length of time in words: *2 h 5 min*, *less than a minute*."""
+    return span(length.total_seconds()) if length.total_seconds() >= 60 else "less than a minute"
 
 
 @register.filter
