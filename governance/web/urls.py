@@ -56,6 +56,7 @@ urlpatterns = [
     path("exceptions/<int:exception_id>/", exceptions.detail, name="exception"),
     path("exceptions/<int:exception_id>/withdraw", exceptions.withdraw, name="exception-withdraw"),
     path("approvals/", approvals.inbox, name="approvals"),
+    path("approvals/decide", approvals.decide, name="approvals-decide"),
     path("approvals/<int:request_id>/", approval.detail, name="approval"),
     path("approvals/<int:request_id>/vote", approval.vote, name="approval-vote"),
     path("approvals/<int:request_id>/act", approval.act, name="approval-act"),

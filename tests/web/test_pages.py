@@ -43,6 +43,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "exceptions": ("/exceptions/", EVERYBODY),
     "exception-new": (f"/exceptions/new?person=p009&directive={REFERENCE}", frozenset(["hana", "maren"])),
     "approvals": ("/approvals/", frozenset(["idris", "peter", "maren"])),
+    "approvals-decide": ("/approvals/decide", frozenset(["idris", "peter", "maren"])),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
     "gateways": ("/gateways", DIRECTIVES),

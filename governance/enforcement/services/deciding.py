@@ -7,7 +7,7 @@ than the request.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import Error
@@ -16,12 +16,12 @@ from governance.accounts.actor import Actor
 from governance.approvals import eligibility
 from governance.approvals import services as approvals
 from governance.approvals.eligibility import Refusal, Standing
-from governance.approvals.models import Request
+from governance.approvals.models import Request, Verdict
 from governance.approvals.services import Outcome
 from governance.approvals.states import RequestState
 from governance.directives.acts import act
 from governance.enforcement.services import lifecycle
-from governance.errors import NotFound, Refused, WrongState
+from governance.errors import Invalid, NotFound, Refused, WrongState
 from governance.waivers import services as waivers
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,53 @@ def decide(*, actor: Actor, request_id: int, verdict: str, comment: str = "", se
     subject.vote(actor, name, verdict, comment, seen)
     request.refresh_from_db()
     return request
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one of several requests: decided, or not and why."""
+
+    request: Request
+    refused: str = ""
+
+
+MOST_AT_ONCE = 50
+
+
+def decide_many(*, actor: Actor, chosen: Sequence[tuple[int, str]], verdict: str, comment: str = "") -> list[Result]:
+    """The same decision, with one comment, on several requests of one kind, each on the content whose digest was seen.
+
+    Each is a transaction of its own, and refused for itself: some may be decided and others not. Raises ``Invalid`` for a
+    choice that is none, too large, or of unlike requests; nothing is decided then.
+    """
+    if not 1 <= len(chosen) <= MOST_AT_ONCE:
+        raise Invalid("The choice is not acceptable.", [("chosen", f"must be from 1 to {MOST_AT_ONCE} requests")])
+    if verdict not in Verdict.values:
+        raise Invalid("A decision approves or rejects.")
+    requests = Request.objects.select_related("requester").in_bulk([request_id for request_id, _ in chosen])
+    if len({request.kind for request in requests.values()}) > 1:
+        raise Invalid("The choice is not acceptable.", [("chosen", "must be requests of one kind")])
+    unknown = {request_id for request_id, _ in chosen} - requests.keys()
+    if unknown:
+        raise NotFound(f"There is no request {min(unknown)}.")
+    results = []
+    for request_id, seen in dict(chosen).items():
+        try:
+            decided = decide(actor=actor, request_id=request_id, verdict=verdict, comment=comment, seen=seen)
+            results.append(Result(decided, _FITS_NO_MORE if decided.state == RequestState.WITHDRAWN else ""))
+        except Refused as refused:
+            results.append(Result(requests[request_id], refused.reason))
+    return results
+
+
+_FITS_NO_MORE = (
+    "No decision was recorded. What was asked for does not fit the directive any more; the request is closed."
+)
+
+
+def came_to(request: Request) -> str:
+    """What a decision led to, in words."""
+    return _FITS_NO_MORE if request.state == RequestState.WITHDRAWN else f"Recorded. The request is {request.state}."
 
 
 @act

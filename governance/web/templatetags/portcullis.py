@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from governance.rules.countries import COUNTRIES
 from governance.web import figures, telling
+from governance.web import kinds as kinds_of_request
 
 register = template.Library()
 
@@ -207,6 +208,12 @@ def lasting(length: timedelta) -> str:
 def clock_at(moment: datetime) -> str:
     """The clock alone, for the marks of a chart."""
     return clock(local(moment))
+
+
+@register.filter
+def request_kind(kind: str) -> str:
+    """A kind of request as pages call it."""
+    return kinds_of_request.name_of(kind)
 
 
 @register.filter

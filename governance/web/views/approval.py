@@ -34,10 +34,8 @@ _STATUS: dict[type[Refused], int] = {NotFound: 404, PermissionRefused: 403, Wron
 
 
 def find(request: Visit, request_id: int) -> Request:
-    """The request, if the account may see it: all for those who view directives or exceptions, else those it has part in."""
-    asked = Request.objects.select_related("requester", "policy").filter(pk=request_id).first()
-    visible = request.actor.has("view_directives") or request.actor.has("view_exceptions")
-    if asked is None or not (visible or queries.concerns(request.user, asked)):
+    asked = queries.visible_to(request.user).filter(pk=request_id).first()
+    if asked is None:
         raise NotFound(f"There is no request {request_id} that you may see.")
     return asked
 
@@ -157,17 +155,8 @@ def vote(request: Visit, request_id: int) -> HttpResponse:
         )
     except Refused as refused:
         return _page(request, find(request, request_id), refused)
-    messages.success(request, came_to(decided))
+    messages.success(request, deciding.came_to(decided))
     return redirect("approval", request_id=request_id)
-
-
-def came_to(decided: Request) -> str:
-    """What a decision led to, in words."""
-    if decided.state == "withdrawn":
-        return (
-            "No decision was recorded. What was asked for does not fit the directive any more; the request is closed."
-        )
-    return f"Recorded. The request is {decided.state}."
 
 
 @require_POST
