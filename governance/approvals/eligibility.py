@@ -60,6 +60,11 @@ def in_their_own_right(stage: RequestStage) -> QuerySet[User]:
     return without_conflict(User.objects.filter(may, is_active=True).distinct(), stage.request)
 
 
+def named_in(stages: Sequence[RequestStage]) -> QuerySet[StageApprover]:
+    """Those who may decide by name, with how they came to it."""
+    return StageApprover.objects.filter(stage__in=stages).select_related("user").order_by("stage", "pk")
+
+
 def in_words(stage: RequestStage) -> str:
     """What makes an approver of a stage: *have the role executive*, *have the right to …*."""
     ways = [f"have the role {' or '.join(stage.groups)}"] if stage.groups else []
@@ -176,6 +181,15 @@ def standing(user: User, request: Request) -> Standing:
             return Standing(None, theirs, principal)
     return Standing(
         _not_eligible(user, list(open_now), stages.filter(state=StageState.WAITING).filter(has_right(user)))
+    )
+
+
+def takes_part(user: User, request: Request) -> bool:
+    """Whether the account asked for it, has decided in it, or could decide it now: those talk about a request."""
+    return (
+        request.requester_id == user.pk
+        or request.votes.filter(approver=user).exists()
+        or standing(user, request).refusal is None
     )
 
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance.web.views import (
     account,
+    approval,
     approvals,
     compose,
     directives,
@@ -56,8 +57,10 @@ urlpatterns = [
     path("exceptions/<int:exception_id>/", exceptions.detail, name="exception"),
     path("exceptions/<int:exception_id>/withdraw", exceptions.withdraw, name="exception-withdraw"),
     path("approvals/", approvals.inbox, name="approvals"),
-    path("approvals/<int:request_id>/", approvals.detail, name="approval"),
-    path("approvals/<int:request_id>/vote", approvals.vote, name="approval-vote"),
+    path("approvals/decide", approvals.decide, name="approvals-decide"),
+    path("approvals/<int:request_id>/", approval.detail, name="approval"),
+    path("approvals/<int:request_id>/vote", approval.vote, name="approval-vote"),
+    path("approvals/<int:request_id>/act", approval.act, name="approval-act"),
     path("notifications/", notifications.listing, name="notifications"),
     path("notifications/read", notifications.read, name="notifications-read"),
     path("notifications/choose", notifications.choose, name="notifications-choose"),

@@ -44,6 +44,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "exception-new": (f"/exceptions/new?person=p009&directive={REFERENCE}", frozenset(["hana", "maren"])),
     "notifications": ("/notifications/", EVERYBODY),
     "approvals": ("/approvals/", frozenset(["idris", "peter", "maren"])),
+    "approvals-decide": ("/approvals/decide", frozenset(["idris", "peter", "maren"])),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
     "gateways": ("/gateways", DIRECTIVES),
@@ -51,7 +52,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
-    "approval-vote",
+    "approval-vote", "approval-act",
     "test-person-save", "test-person-remove", "notifications-read", "notifications-choose",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}

@@ -111,8 +111,11 @@ def _refuse_twice(directive: Directive, person: Person, items: Sequence[ModelCap
 
 
 @transaction.atomic
-def decide_exception(*, actor: Actor, exception_id: int, verdict: str, comment: str = "") -> ExceptionRequest:
-    """One approver's decision; the last approval opens the waiver in the same transaction.
+def decide_exception(
+    *, actor: Actor, exception_id: int, verdict: str, comment: str = "", seen: str | None = None
+) -> ExceptionRequest:
+    """One approver's decision; the last approval opens the waiver in the same transaction. ``seen`` is the digest of what the
+    page showed.
 
     A request that the version in force leaves no room for is closed with the reason, and no decision is recorded.
     """
@@ -130,7 +133,7 @@ def decide_exception(*, actor: Actor, exception_id: int, verdict: str, comment: 
         request=approvals.open_request_for(request.subject),
         verdict=verdict,
         comment=comment,
-        content_digest=request.digest,
+        content_digest=seen or request.digest,
     )
     if outcome.state == "rejected":
         close(request, ExceptionState.REJECTED)

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from governance.approvals import progress
 from governance.approvals import queries as approvals
 from governance.directives.models import Directive
 from governance.enforcement import overview
@@ -166,6 +167,7 @@ def detail(request: Visit, exception_id: int) -> HttpResponse:
             "model__name", "capability__name"
         ),
         "asked": asked,
+        "stages": progress.of(asked) if asked else [],
         "mitigation": mitigation_words(found.mitigation),
         "mine": found.filer_id == request.user.pk,
         "about_me": me is not None and me.pk == found.person_id,
