@@ -35,6 +35,8 @@ def why_not(user: User, request: Request) -> str | None:
 
 def inbox(user: User) -> QuerySet[Request]:
     """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first."""
+    if user.has_right("administer"):
+        return Request.objects.none()
     found = Q(pk__in=())
     for hat in (user, *eligibility.principals(user)):
         stages = _open_stages().filter(eligibility.has_right(hat))
@@ -49,6 +51,18 @@ def inbox(user: User) -> QuerySet[Request]:
         .annotate(stage_name=Subquery(first.values("name")[:1]), due_at=Subquery(first.values("due_at")[:1]))
         .order_by("opened_at", "pk")
     )
+
+
+def visible_to(user: User) -> QuerySet[Request]:
+    """The requests that an account may see: its own, those it may decide or has decided, and all with the right to view them."""
+    requests = Request.objects.select_related("requester")
+    if user.has_right("view_directives") or user.has_right("view_exceptions"):
+        return requests
+    hats = [user, *eligibility.principals(user)]
+    own = Q(requester=user) | Q(pk__in=Vote.objects.filter(eligibility.involves(user)).values("request_id"))
+    for hat in hats:
+        own |= Q(pk__in=RequestStage.objects.filter(eligibility.has_right(hat)).values("request_id"))
+    return requests.filter(own)
 
 
 def _open_stages() -> QuerySet[RequestStage]:

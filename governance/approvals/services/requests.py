@@ -66,6 +66,7 @@ def open_request(
     request = Request.objects.create(
         kind=kind, subject=subject, summary=summary[:300], content_digest=content_digest, policy=policy,
         requester=actor.user, requester_via=actor.via, reason=reason, opened_at=now(), tier=risk.tier, days=risk.days,
+        people=risk.people, effect=risk.effect,
     )  # fmt: skip
     _add_conflicts(request, conflicts)
     names = _resolve(request, risk, relations or {})
@@ -97,8 +98,10 @@ def revise(
             stage.save(update_fields=["state"])
     request.revision += 1
     request.content_digest, request.summary, request.stopped_at = content_digest, summary[:300], None
-    request.tier, request.days = risk.tier, risk.days
-    request.save(update_fields=["revision", "content_digest", "summary", "stopped_at", "tier", "days"])
+    request.tier, request.days, request.people, request.effect = risk.tier, risk.days, risk.people, risk.effect
+    request.save(
+        update_fields=["revision", "content_digest", "summary", "stopped_at", "tier", "days", "people", "effect"]
+    )
     _add_conflicts(request, conflicts)
     names = _resolve(request, risk, relations or {})
     record(actor, request, "revised", digest=content_digest, revision=request.revision, voided=voided, stages=names)

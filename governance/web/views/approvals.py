@@ -17,11 +17,10 @@ from governance.directives import profiles
 from governance.directives.models import Directive
 from governance.directives.states import VersionState
 from governance.enforcement import candidates, previews, remarks
-from governance.enforcement.services import lifecycle
+from governance.enforcement.services.deciding import decide_request
 from governance.errors import NotFound, PermissionRefused
 from governance.rules import english, language
 from governance.waivers import queries as exceptions
-from governance.waivers import services as waivers
 from governance.waivers.models import ExceptionRequest
 from governance.web.http import Visit
 from governance.web.listing import Listing, equals
@@ -41,14 +40,9 @@ def inbox(request: Visit) -> HttpResponse:
 
 
 def _find(request: Visit, request_id: int) -> Request:
-    asked = (
-        Request.objects.select_related("requester")
-        .prefetch_related("stages", "votes__approver", "votes__stage")
-        .filter(pk=request_id)
-        .first()
-    )
-    visible = request.actor.has("view_directives") or request.actor.has("view_exceptions")
-    if asked is None or not (visible or asked.requester_id == request.user.pk):
+    visible = queries.visible_to(request.user).prefetch_related("stages", "votes__approver", "votes__stage")
+    asked = visible.filter(pk=request_id).first()
+    if asked is None:
         raise NotFound(f"There is no request {request_id} that you may see.")
     return asked
 
@@ -121,21 +115,12 @@ def _in_force_since(directive: Directive) -> datetime | None:
 @require_POST
 def vote(request: Visit, request_id: int) -> HttpResponse:
     """One decision, on the content that the page showed."""
-    asked = _find(request, request_id)
-    verdict, comment = request.POST.get("verdict", ""), request.POST.get("comment", "")
-    if asked.kind == "exception":
-        found = waivers.decide_exception(
-            actor=request.actor, exception_id=int(asked.subject.partition(":")[2]), verdict=verdict, comment=comment
-        )
-        words = f"Exception {found.pk} is {found.get_state_display().lower()}."
-    else:
-        outcome = lifecycle.vote(
-            actor=request.actor,
-            reference=asked.subject.partition(":")[2],
-            verdict=verdict,
-            comment=comment,
-            seen=request.POST.get("seen"),
-        )
-        words = f"Recorded. The request is {outcome.state}."
-    messages.success(request, words)
+    decided = decide_request(
+        actor=request.actor,
+        request_id=request_id,
+        verdict=request.POST.get("verdict", ""),
+        comment=request.POST.get("comment", ""),
+        seen=request.POST.get("seen"),
+    )
+    messages.success(request, decided.words)
     return redirect("approval", request_id=request_id)
