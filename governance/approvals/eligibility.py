@@ -156,6 +156,18 @@ def principals(user: User) -> list[User]:
     return list(User.objects.filter(pk__in=running.values("principal_id"), is_active=True).order_by("full_name", "pk"))
 
 
+def hold_delegations(user: User) -> None:
+    """Lock what was delegated to the account: a revocation comes before its decision or after it."""
+    list(Delegation.objects.select_for_update(no_key=True).filter(delegate=user, revoked_at=None).values_list("pk"))
+
+
+def running_delegates_of(users: QuerySet[User]) -> QuerySet[Delegation, int]:
+    """The ids of the accounts that decide for any of these now."""
+    return Delegation.objects.filter(
+        principal__in=users.values("pk"), revoked_at=None, starts_at__lte=Now(), ends_at__gt=Now()
+    ).values_list("delegate_id", flat=True)
+
+
 def involves(*users: User) -> Q:
     """Votes that somebody of these made, or that were made for them."""
     return Q(approver__in=users) | Q(on_behalf_of__in=users)

@@ -310,10 +310,10 @@ VOTE_SEPARATION_OF_DUTIES = pgtrigger.Trigger(
                            OR v.on_behalf_of_id IN (NEW.approver_id, principal))) THEN
             RAISE EXCEPTION 'nobody decides twice in a request, not even through somebody else';
         END IF;
-        IF NEW.on_behalf_of_id IS NOT NULL AND NOT EXISTS (
-            SELECT 1 FROM approvals_delegation d JOIN accounts_user u ON u.id = d.delegate_id AND u.is_active
-             WHERE d.principal_id = NEW.on_behalf_of_id AND d.delegate_id = NEW.approver_id AND d.revoked_at IS NULL
-               AND d.starts_at <= statement_timestamp() AND d.ends_at > statement_timestamp()) THEN
+        PERFORM 1 FROM approvals_delegation d
+          WHERE d.principal_id = NEW.on_behalf_of_id AND d.delegate_id = NEW.approver_id AND d.revoked_at IS NULL
+            AND d.starts_at <= statement_timestamp() AND d.ends_at > statement_timestamp() FOR SHARE;
+        IF NEW.on_behalf_of_id IS NOT NULL AND NOT FOUND THEN
             RAISE EXCEPTION 'nobody decides for somebody else without a delegation that runs';
         END IF;
         IF NEW.via <> '' AND (NEW.via = asked.requester_via OR EXISTS (

@@ -35,7 +35,7 @@ def why_not(user: User, request: Request) -> str | None:
 
 def inbox(user: User) -> QuerySet[Request]:
     """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first."""
-    if user.has_right("administer"):
+    if not user.is_active or user.has_right("administer"):
         return Request.objects.none()
     found = Q(pk__in=())
     for hat in (user, *eligibility.principals(user)):

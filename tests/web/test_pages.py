@@ -42,6 +42,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "affected": ("/affected", frozenset(["lucia", "idris", "anjali", "hana", "jonas", "maren"])),
     "exceptions": ("/exceptions/", EVERYBODY),
     "exception-new": (f"/exceptions/new?person=p009&directive={REFERENCE}", frozenset(["hana", "maren"])),
+    "notifications": ("/notifications/", EVERYBODY),
     "approvals": ("/approvals/", frozenset(["idris", "peter", "maren"])),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
@@ -51,9 +52,9 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
     "approval-vote",
-    "test-person-save", "test-person-remove",
+    "test-person-save", "test-person-remove", "notifications-read", "notifications-choose",
 }  # fmt: skip
-OPEN = {"sign-in", "health-live", "health-ready", "metrics"}
+OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {"directive-edit", "case-document", "exception", "approval"}
 
 

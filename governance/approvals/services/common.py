@@ -30,7 +30,8 @@ def account(actor: Actor) -> User:
     """The account that acts, locked so that it is not deactivated in the middle. Raises ``PermissionRefused`` without one."""
     if actor.user is None:
         raise PermissionRefused("A decision needs an account.")
-    user = User.objects.select_for_update().get(pk=actor.user.pk)
+    # Not FOR UPDATE: what refers to the account, such as another request of theirs, need not wait.
+    user = User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     if not user.is_active:
         raise PermissionRefused("This account was deactivated; it decides nothing.", code="inactive")
     return user
@@ -107,6 +108,5 @@ def record(actor: Actor, request: Request, act: str, **data: Any) -> None:
         also=[request.subject],
         data=data,
     )
-    ledger.publish(
-        topic=f"approval.{act}", key=request.subject, payload={"request": request.pk, "subject": request.subject}
-    )
+    payload = {"request": request.pk, "subject": request.subject, "by": actor.name}
+    ledger.publish(topic=f"approval.{act}", key=request.subject, payload=payload)

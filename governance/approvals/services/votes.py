@@ -47,6 +47,7 @@ def vote(
     user = account(actor)
     if request.content_digest != content_digest:
         raise WrongState("What was asked for has changed. Read it again before you decide.", code="content_changed")
+    eligibility.hold_delegations(user)
     if extra_conflict is not None:
         raise PermissionRefused(extra_conflict, code="conflict")
     standing = eligibility.standing(user, request)
