@@ -33,7 +33,7 @@ def account(actor: Actor) -> User:
     # Not FOR UPDATE: what refers to the account, such as another request of theirs, need not wait.
     user = User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     if not user.is_active:
-        raise PermissionRefused("This account was deactivated; it decides nothing.")
+        raise PermissionRefused("This account was deactivated; it decides nothing.", code="inactive")
     return user
 
 
@@ -48,7 +48,7 @@ def lock_open(request_id: int) -> Request:
     """The request, locked. Raises ``WrongState`` when it is closed."""
     request = lock(request_id)
     if request.state != RequestState.OPEN:
-        raise WrongState(f"This request is closed: {request.get_state_display().lower()}.")
+        raise WrongState(f"This request is closed: {request.get_state_display().lower()}.", code="closed")
     return request
 
 
@@ -62,7 +62,7 @@ def open_request_for(subject: str) -> Request:
     """The open request about a subject, locked. Raises ``WrongState`` when there is none (any more)."""
     request = Request.objects.select_for_update().filter(subject=subject, state=RequestState.OPEN).first()
     if request is None:
-        raise WrongState(f"No request about {subject.partition(':')[2]} is open.")
+        raise WrongState(f"No request about {subject.partition(':')[2]} is open.", code="closed")
     return request
 
 

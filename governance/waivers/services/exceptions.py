@@ -114,9 +114,9 @@ def _refuse_twice(directive: Directive, person: Person, items: Sequence[ModelCap
 def decide_exception(
     *, actor: Actor, exception_id: int, verdict: str, comment: str = "", seen: str | None = None
 ) -> ExceptionRequest:
-    """One approver's decision; the last approval opens the waiver in the same transaction. ``seen`` is the digest of what the
-    page showed.
+    """One approver's decision; the last approval opens the waiver in the same transaction.
 
+    ``seen`` is the content digest that the approver read, where the caller knows it.
     A request that the version in force leaves no room for is closed with the reason, and no decision is recorded.
     """
     directive, request = lock(exception_id)
@@ -146,7 +146,9 @@ def decide_exception(
 def _refuse_closed(request: ExceptionRequest, *states: ExceptionState) -> None:
     if request.state not in states:
         why = f" {request.close_reason}" if request.close_reason else ""
-        raise WrongState(f"Exception {request.pk} is closed: {request.get_state_display().lower()}.{why}")
+        raise WrongState(
+            f"Exception {request.pk} is closed: {request.get_state_display().lower()}.{why}", code="closed"
+        )
 
 
 @transaction.atomic
