@@ -50,11 +50,11 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
-    "approval-vote",
+    "approval-vote", "draft-save", "draft-delete", "draft-decline", "exception-ask", "ask-take-back",
     "test-person-save", "test-person-remove",
 }  # fmt: skip
 OPEN = {"sign-in", "health-live", "health-ready", "metrics"}
-BY_OBJECT = {"directive-edit", "case-document", "exception", "approval"}
+BY_OBJECT = {"directive-edit", "case-document", "exception", "exception-edit", "exception-file", "approval"}
 
 
 def names() -> set[str]:

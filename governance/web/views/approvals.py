@@ -20,13 +20,13 @@ from governance.enforcement import candidates, previews, remarks
 from governance.enforcement.services import lifecycle
 from governance.errors import NotFound, PermissionRefused
 from governance.rules import english, language
+from governance.waivers import mitigations
 from governance.waivers import queries as exceptions
 from governance.waivers import services as waivers
 from governance.waivers.models import ExceptionRequest
 from governance.web.http import Visit
 from governance.web.listing import Listing, equals
 from governance.web.navigation import APPROVERS
-from governance.web.views.exceptions import mitigation_words
 
 LIST = Listing(sorts={"opened": "opened_at", "kind": "kind"}, default="opened", filters={"kind": equals("kind")})
 
@@ -80,7 +80,7 @@ def _exception(asked: Request) -> dict[str, Any]:
     return {
         "exception": found,
         "items": items,
-        "mitigation": mitigation_words(found.mitigation),
+        "mitigation": mitigations.in_words(found.mitigation),
         "similar": exceptions.decided_before(found),
     }
 
