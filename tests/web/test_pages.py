@@ -52,11 +52,11 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
-    "approval-vote", "approval-act",
+    "approval-vote", "approval-act", "draft-save", "draft-delete", "draft-decline", "exception-ask", "ask-take-back",
     "test-person-save", "test-person-remove", "notifications-read", "notifications-choose",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
-BY_OBJECT = {"directive-edit", "case-document", "exception", "approval"}
+BY_OBJECT = {"directive-edit", "case-document", "exception", "exception-edit", "exception-file", "approval"}
 
 
 def names() -> set[str]:
