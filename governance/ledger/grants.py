@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Identifier
 
 APPEND_ONLY = (
     "ledger_entry", "ledger_seal", "ledger_treehead", "approvals_vote", "enforcement_decisionbatch",
-    "enforcement_decisiongap",
+    "enforcement_decisiongap", "waivers_acceptance", "waivers_condition",
 )  # fmt: skip
 READ_ONLY = ("django_migrations",)
 

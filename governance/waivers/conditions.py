@@ -15,7 +15,8 @@ _OF_MITIGATIONS = {
     "redacted": "Nothing sensitive goes in or out.",
     "read-only": "You look at results and change nothing.",
     "escort": "A U.S. person takes part throughout.",
-    "location": "You use it only at the place that was agreed.",
+    "location-bound": "You use it only from the place or network that was agreed.",
+    "other": "You keep to what was agreed with whoever asked for this.",
 }
 
 
@@ -24,7 +25,7 @@ def of(request: ExceptionRequest) -> list[str]:
     found = [] if request.mitigation in NONE else [_OF_MITIGATIONS.get(request.mitigation, request.mitigation)]
     if request.conditions:
         found.append(request.conditions)
-    return found + [added.text for added in request.added_conditions.all()]
+    return found + [one.text for one in request.added_conditions.all() if one.revision == request.revision]
 
 
 def to_accept(person: Person) -> list[ExceptionRequest]:

@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, Lower, Now
 
 from governance.accounts.models import User
+from governance.accounts.rights import OPERATOR
 from governance.approvals import queries as approvals
 from governance.catalog.models import ModelCapability
 from governance.directives.models import Directive, DirectiveVersion
 from governance.people import queries as people
 from governance.people.models import Person
-from governance.waivers.models import BreakGlass, ExceptionRequest, Licence, Waiver, WaiverCapability
-from governance.waivers.states import ExceptionState
+from governance.waivers.models import (
+    BreakGlass,
+    ExceptionCapability,
+    ExceptionDraft,
+    ExceptionRequest,
+    Licence,
+    Waiver,
+    WaiverCapability,
+)
+from governance.waivers.states import DraftState, ExceptionState
+
+
+def people_to_file_for(user: User) -> QuerySet[Person]:
+    """Those whom an account may file for: who reports to it, directly or indirectly; for operators also who has no manager.
+
+    Never oneself, whatever the account's role.
+    """
+    if not user.is_active:
+        return Person.objects.none()
+    me = people.person_of(user)
+    theirs = Q(pk__in=people.reports_of(me.pk).values("pk")) if me is not None else Q(pk__in=())
+    if OPERATOR in user.roles():
+        theirs |= Q(manager=None)
+    found = Person.objects.filter(theirs)
+    return found if me is None else found.exclude(pk=me.pk)
 
 
 def may_file_for(user: User, person: Person) -> bool:
-    """Whether the person reports to the user, directly or indirectly; never for oneself."""
-    manager = people.person_of(user)
-    return (
-        user.is_active
-        and manager is not None
-        and manager.pk != person.pk
-        and people.reports_of(manager.pk).filter(pk=person.pk).exists()
-    )
+    """Whether the account may file for the person."""
+    return people_to_file_for(user).filter(pk=person.pk).exists()
 
 
 def may_ask_for(user: User, person: Person, renews: Waiver | None) -> bool:
@@ -175,10 +194,11 @@ def may_review(user: User) -> bool:
 
 def reviews_owed_by(user: User) -> QuerySet[BreakGlass]:
     """What was opened without stages, has no review, and is for the account to review; the most urgent first."""
-    if not may_review(user):
+    waiting = BreakGlass.objects.filter(confirmed_at__isnull=False, reviewed_at=None)
+    # There is hardly ever one, and every page asks: who may review it is looked at only then.
+    if not waiting.exists() or not may_review(user):
         return BreakGlass.objects.none()
     person = people.person_of(user)
-    waiting = BreakGlass.objects.filter(confirmed_at__isnull=False, reviewed_at=None)
     return (
         waiting.exclude(opened_by=user)
         .exclude(confirmed_by=user)
@@ -186,6 +206,69 @@ def reviews_owed_by(user: User) -> QuerySet[BreakGlass]:
         .select_related("person", "directive", "opened_by", "confirmed_by", "waiver")
         .order_by("review_due")
     )
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A model capability that is asked for already for a person, or that a waiver gives them (``until`` then)."""
+
+    person_id: str
+    item_id: int
+    exception_id: int
+    until: datetime | None
+
+    @property
+    def words(self) -> str:
+        if self.until is None:
+            return f"Exception {self.exception_id} for the same person asks for that already and is still open"
+        return f"The waiver of exception {self.exception_id} gives that already, until {self.until:%Y-%m-%d}"
+
+
+def overlaps(directive: Directive, person_ids: Collection[str]) -> list[Overlap]:
+    """What is asked for or given already from a directive for some people, one entry for each model capability."""
+    asked = ExceptionCapability.objects.filter(
+        request__directive=directive, request__person__in=person_ids,
+        request__state__in=[ExceptionState.OPEN, ExceptionState.WAITING, ExceptionState.ACCEPTING],
+    )  # fmt: skip
+    given = WaiverCapability.objects.filter(
+        waiver__directive=directive, waiver__person__in=person_ids, waiver__ended_at=None, waiver__ends_at__gt=Now(),
+        waiver__request__isnull=False,
+    )  # fmt: skip
+    found = [
+        Overlap(person, item, exception, None)
+        for person, item, exception in asked.values_list("request__person", "model_capability", "request").order_by(
+            "request"
+        )
+    ]
+    return found + [
+        Overlap(*row)
+        for row in given.values_list(
+            "waiver__person", "model_capability", "waiver__request", "waiver__ends_at"
+        ).order_by("waiver")
+    ]
+
+
+def drafts_of(user: User) -> QuerySet[ExceptionDraft]:
+    """The drafts that an account may go on with: its own, and those asked for that wait for it to take them up.
+
+    What somebody asked for waits for their manager; where that one has no account, for whoever stands above them; where there
+    is no manager, for the operators.
+    """
+    mine = Q(author=user)
+    free = Q(author=None) | Q(author__is_active=False)
+    me = people.person_of(user)
+    theirs = Q(pk__in=())
+    if me is not None:
+        account = User.objects.annotate(address=Lower("email")).filter(
+            is_active=True, address=Lower(OuterRef("asked_by__manager__email"))
+        )
+        theirs |= Q(asked_by__manager=me) | (Q(asked_by__in=people.reports_of(me.pk)) & ~Q(Exists(account)))
+    if OPERATOR in user.roles():
+        theirs |= Q(asked_by__isnull=False, asked_by__manager=None)
+    found = ExceptionDraft.objects.filter(mine | (free & theirs), state=DraftState.DRAFT)
+    if me is not None:
+        found = found.exclude(asked_by=me)
+    return found.select_related("directive", "asked_by", "author")
 
 
 def decided_before(request: ExceptionRequest) -> dict[str, int]:

@@ -19,6 +19,7 @@ from governance.enforcement.decision import decide
 from governance.enforcement.services.waivers import break_glass
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.ledger.models import Entry, OutboxEvent
+from governance.notifications import recipients
 from governance.people.models import Person
 from governance.waivers import queries, services
 from governance.waivers.models import BreakGlass, Waiver, WaiverCapability
@@ -75,6 +76,9 @@ def test_two_together_open_it_at_once_for_their_hours_and_the_approvers_are_told
     assert waiver.ends_at - waiver.starts_at == timedelta(hours=2)
     told = OutboxEvent.objects.get(topic="break_glass.opened").payload
     assert told["accounts"] == ["idris", "maren", "peter"]
+    event = OutboxEvent.objects.get(topic="break_glass.opened")
+    names = {User.objects.get(pk=one.user_id).username for one in recipients.of(event)}
+    assert names == {"idris", "peter"}, "whoever did it, an act ago, is not told of it"
     assert Entry.objects.filter(action__in=["break_glass.asked", "break_glass.opened"]).count() == 2
     clock.pass_time(hours=2)
     assert decide("p009", "fable-5", "use").code == "directive"

@@ -10,6 +10,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from governance.accounts.models import User
 from governance.catalog.models import AIModel
 from governance.directives.content import Reader, ScopeLine
 from governance.enforcement import decision as decisions
@@ -21,6 +22,7 @@ from governance.enforcement.services import lifecycle
 from governance.enforcement.services.waivers import renew_waiver
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.ledger.models import Entry, OutboxEvent
+from governance.notifications import recipients
 from governance.people.models import Person
 from governance.waivers import conditions, services
 from governance.waivers.models import Acceptance, Condition, ExceptionRequest, Licence, Waiver
@@ -337,3 +339,30 @@ def test_a_file_says_shorten_with_days_or_a_time(stated: Any, db: None) -> None:
 def test_a_version_cannot_shorten_to_a_time_that_has_passed(act_as: Any, waived: None) -> None:
     with pytest.raises(Invalid, match="lies in the past"):
         new_version(act_as, waivers="shorten", waivers_until=timezone.now() - timedelta(days=1))
+
+
+# -- who is told -------------------------------------------------------------------------------------------------------
+
+
+def told(topic: str) -> set[str]:
+    """The accounts that the newest event of a topic concerns."""
+    found = recipients.of(OutboxEvent.objects.filter(topic=topic).latest("pk"))
+    return set(User.objects.filter(pk__in=[one.user_id for one in found]).values_list("username", flat=True))
+
+
+def test_the_person_the_manager_and_who_filed_it_are_told(
+    act_as: Any, machine: Any, waived: None, clock: Clock
+) -> None:
+    waiver = Waiver.objects.get()
+    clock.stand_at(waiver.ends_at - timedelta(days=1))
+    services.remind_ending(actor=machine)
+    assert told("waiver.ending_soon") == {"wei", "hana"}
+    services.revoke_waiver(actor=act_as("anjali"), waiver_id=waiver.pk, reason="The log is missing.")
+    assert told("waiver.revoked") == {"wei", "hana"}
+
+
+def test_the_person_is_told_that_conditions_wait(act_as: Any, in_force: Any) -> None:
+    request = accepting(act_as)
+    assert told("exception.accepting") == {"wei"}
+    accept(act_as, request)
+    assert told("exception.accepting") == set()

@@ -15,6 +15,7 @@ from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.people.models import Person
 from governance.waivers import queries
 from governance.waivers import services as waivers
+from governance.waivers.attachments import Attached
 from governance.waivers.models import BreakGlass, ExceptionRequest, Waiver
 from governance.waivers.services.licences import still_fits
 from governance.waivers.services.requests import limit_of
@@ -54,6 +55,7 @@ def renew_waiver(*, actor: Actor, waiver_id: int) -> ExceptionRequest:
         licence=licence.reference if licence else None,
         mitigation=former.mitigation,
         conditions=former.conditions,
+        attached=[Attached.of(row) for row in former.attachments.all()],
         renews=waiver,
     )
 

@@ -26,7 +26,7 @@ def add_condition(actor: Actor, request: ExceptionRequest, words: str) -> None:
     refused = why_not(actor.user, approvals.open_request_for(request.subject))
     if refused is not None:
         raise PermissionRefused(refused)
-    Condition.objects.create(request=request, text=words, author=actor.user, at=now())
+    Condition.objects.create(request=request, revision=request.revision, text=words, author=actor.user, at=now())
     record(actor, request, "condition_added")
 
 

@@ -251,5 +251,5 @@ def record(actor: Actor, found: BreakGlass, act: str, **data: Any) -> None:
     )  # fmt: skip
     ledger.publish(
         topic=f"break_glass.{act}", key=found.subject,
-        payload={"break_glass": found.pk, "directive": found.directive.reference, "person": found.person_id, **data},
+        payload={"break_glass": found.pk, "directive": found.directive.reference, "person": found.person_id, "by": actor.name, **data},
     )  # fmt: skip

@@ -31,7 +31,7 @@ def record(actor: Actor, waiver: Waiver, act: str, **data: Any) -> None:
     )  # fmt: skip
     ledger.publish(
         topic=f"waiver.{act}", key=waiver.subject,
-        payload={"waiver": waiver.pk, "directive": waiver.directive.reference, "person": waiver.person_id, **data},
+        payload={"waiver": waiver.pk, "directive": waiver.directive.reference, "person": waiver.person_id, "by": actor.name, **data},
     )  # fmt: skip
 
 

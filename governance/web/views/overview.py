@@ -18,7 +18,7 @@ from governance.enforcement import overview, queries
 from governance.enforcement.models import Run
 from governance.people.models import Person
 from governance.values import typed_number
-from governance.waivers.queries import exceptions_visible_to, reviews_owed_by
+from governance.waivers.queries import drafts_of, exceptions_visible_to, reviews_owed_by
 from governance.web import figures
 from governance.web.frames import frame_of
 from governance.web.http import Visit
@@ -47,6 +47,7 @@ def home(request: Visit) -> HttpResponse:
         "figures": overview.figures(),
         "waiting": approvals.inbox(request.user)[:6],
         "reviews": reviews_owed_by(request.user)[:6],
+        "asked": drafts_of(request.user).filter(asked_by__isnull=False)[:6],
         "to_confirm": Directive.objects.filter(
             confirm_by__isnull=False, confirmed_at=None, state__in=[DirectiveState.ACTIVE, DirectiveState.SUSPENDED]
         ),

@@ -7,7 +7,7 @@ from governance.waivers.guards import DROP_FUNCTIONS, FUNCTIONS
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("waivers", "0003_life_of_waivers"),
+        ("waivers", "0005_life_of_waivers"),
         ("approvals", "0005_functions"),
         ("accounts", "0001_initial"),
         ("people", "0001_initial"),

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("directives", "0005_shorten_waivers"),
         ("people", "0002_no_circles"),
-        ("waivers", "0002_fixed_once_asked"),
+        ("waivers", "0004_drafts_and_edits"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -62,6 +62,7 @@ class Migration(migrations.Migration):
             name="Condition",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("revision", models.PositiveSmallIntegerField()),
                 ("text", models.TextField()),
                 ("at", models.DateTimeField()),
             ],
@@ -75,11 +76,11 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.RemoveTrigger(
             model_name="exceptionrequest",
-            name="exception_fixed",
+            name="exception_approved",
         ),
         pgtrigger.migrations.RemoveTrigger(
             model_name="exceptionrequest",
-            name="exception_approved",
+            name="exception_fixed",
         ),
         pgtrigger.migrations.RemoveTrigger(
             model_name="waiver",
@@ -178,8 +179,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="exception_fixed",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\n        IF (OLD.directive_id, OLD.version_id, OLD.person_id, OLD.days, OLD.reason, OLD.mitigation, OLD.filer_id,\n            OLD.filed_at, OLD.digest, OLD.conditions, OLD.renews_id)\n           IS DISTINCT FROM (NEW.directive_id, NEW.version_id, NEW.person_id, NEW.days, NEW.reason, NEW.mitigation,\n            NEW.filer_id, NEW.filed_at, NEW.digest, NEW.conditions, NEW.renews_id) THEN\n            RAISE EXCEPTION 'what an exception asks for does not change';\n        END IF;\n        IF NEW.licence_id IS DISTINCT FROM OLD.licence_id\n           AND NOT (OLD.licence_id IS NULL AND OLD.state = 'waiting' AND NEW.state IN ('approved', 'accepting')) THEN\n            RAISE EXCEPTION 'the licence of an exception changes only when it opens after waiting for one';\n        END IF;\n        IF NEW.conditions_digest IS DISTINCT FROM OLD.conditions_digest\n           AND (OLD.conditions_digest <> '' OR OLD.state = 'accepting' OR NEW.state <> 'accepting') THEN\n            RAISE EXCEPTION 'the conditions are fixed when the exception is approved';\n        END IF;\n        RETURN NEW;\n    ",
-                    hash="0c51b0a1d9bcb23802cf3cc5f95d6a9cce04b46b",
+                    declare="DECLARE edited boolean;",
+                    func="\n        IF (OLD.directive_id, OLD.version_id, OLD.person_id, OLD.filer_id, OLD.filed_at, OLD.renews_id)\n           IS DISTINCT FROM (NEW.directive_id, NEW.version_id, NEW.person_id, NEW.filer_id, NEW.filed_at,\n                             NEW.renews_id) THEN\n            RAISE EXCEPTION 'what an exception asks for does not change';\n        END IF;\n        edited := NEW.revision <> OLD.revision;\n        IF edited AND NOT (\n            OLD.state = 'open' AND NEW.state = 'open' AND NEW.revision = OLD.revision + 1 AND NEW.digest <> OLD.digest\n            AND EXISTS (SELECT 1 FROM approvals_request a\n                         WHERE a.subject = 'exception:' || NEW.id AND a.state = 'open' AND a.revision = NEW.revision\n                           AND a.content_digest = NEW.digest\n                           AND NOT EXISTS (SELECT 1 FROM approvals_vote v\n                                            WHERE v.request_id = a.id AND v.revision = a.revision))) THEN\n            RAISE EXCEPTION 'an exception is edited only while it is open, and every decision on it is void then';\n        END IF;\n        IF NOT edited AND (OLD.days, OLD.reason, OLD.mitigation, OLD.conditions, OLD.digest)\n           IS DISTINCT FROM (NEW.days, NEW.reason, NEW.mitigation, NEW.conditions, NEW.digest) THEN\n            RAISE EXCEPTION 'what an exception asks for changes only by an edit, which voids every decision';\n        END IF;\n        IF NEW.licence_id IS DISTINCT FROM OLD.licence_id AND NOT edited\n           AND NOT (OLD.licence_id IS NULL AND OLD.state = 'waiting' AND NEW.state IN ('approved', 'accepting')) THEN\n            RAISE EXCEPTION 'the licence of an exception changes only when it opens after waiting for one';\n        END IF;\n        IF NEW.conditions_digest IS DISTINCT FROM OLD.conditions_digest\n           AND (OLD.conditions_digest <> '' OR OLD.state = 'accepting' OR NEW.state <> 'accepting') THEN\n            RAISE EXCEPTION 'the conditions are fixed when the exception is approved';\n        END IF;\n        RETURN NEW;\n    ",
+                    hash="95a3c6cc6eec00ca439d14c44a5d64e215e698b1",
                     operation="UPDATE",
                     pgid="pgtrigger_exception_fixed_dfc7a",
                     table="waivers_exceptionrequest",
@@ -193,8 +195,8 @@ class Migration(migrations.Migration):
                 name="exception_approved",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
                     condition="WHEN (NEW.state IN ('approved', 'waiting', 'accepting') AND OLD.state IS DISTINCT FROM NEW.state)",
-                    func="\n        IF NOT EXISTS (SELECT 1 FROM approvals_request a\n                        WHERE a.subject = 'exception:' || NEW.id AND a.state = 'approved'\n                          AND a.content_digest = NEW.digest) THEN\n            RAISE EXCEPTION 'an exception is approved by its approval only';\n        END IF;\n        RETURN NEW;\n    ",
-                    hash="ef564dd44c91d59b4ca7ee6413a0a1ab7d3e8322",
+                    func="\n        IF NOT EXISTS (SELECT 1 FROM approvals_request a\n                        WHERE a.subject = 'exception:' || NEW.id AND a.state = 'approved' AND a.kind LIKE 'exception%'\n                          AND a.content_digest = NEW.digest AND a.requester_id = NEW.filer_id AND EXISTS (\n                              SELECT 1 FROM approvals_conflict c\n                               WHERE c.request_id = a.id AND c.person_id = NEW.person_id)) THEN\n            RAISE EXCEPTION 'an exception is approved by its approval only';\n        END IF;\n        RETURN NEW;\n    ",
+                    hash="fa32e54a3844a7752cdd7aadc3a2d39121c5419e",
                     operation="UPDATE",
                     pgid="pgtrigger_exception_approved_1de7c",
                     table="waivers_exceptionrequest",
@@ -525,8 +527,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="condition_while_open",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\n        IF NOT EXISTS (SELECT 1 FROM waivers_exceptionrequest e\n                         JOIN approvals_request a ON a.subject = 'exception:' || e.id AND a.state = 'open'\n                        WHERE e.id = NEW.request_id AND e.state = 'open'\n                          AND NOT approvals_in_conflict(NEW.author_id, a.id)) THEN\n            RAISE EXCEPTION 'conditions are set while an exception is decided, by somebody without a conflict';\n        END IF;\n        RETURN NEW;\n    ",
-                    hash="93e7537068d9e3cac2c001246378dde558b27214",
+                    func="\n        IF NOT EXISTS (SELECT 1 FROM waivers_exceptionrequest e\n                         JOIN approvals_request a ON a.subject = 'exception:' || e.id AND a.state = 'open'\n                        WHERE e.id = NEW.request_id AND e.state = 'open' AND e.revision = NEW.revision\n                          AND NOT approvals_in_conflict(NEW.author_id, a.id)) THEN\n            RAISE EXCEPTION 'conditions are set while an exception is decided, by somebody without a conflict';\n        END IF;\n        RETURN NEW;\n    ",
+                    hash="00b97fbec7e6ec953b8f8ea0b2699a695e4aa233",
                     operation="INSERT",
                     pgid="pgtrigger_condition_while_open_c8bee",
                     table="waivers_condition",
