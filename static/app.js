@@ -2,7 +2,7 @@
 "use strict";
 
 const byId = (id) => document.getElementById(id);
-const inField = (target) => target.matches("input, select, textarea, [contenteditable]");
+const inField = (target) => target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
 
 /* Single keys, which each browser can turn off (WCAG 2.1.4). None of them decides anything. */
 const OFF = "shortcuts-off";
@@ -13,13 +13,22 @@ if (choice) {
   choice.addEventListener("change", () => { try { localStorage.setItem(OFF, choice.checked ? "1" : "0"); } catch { /* private window */ } });
 }
 
+const rows = () => [...document.querySelectorAll("#rows tbody tr, .tasks.moving > li")];
+const current = () => rows().find((row) => row.contains(document.activeElement));
 function move(step) {
-  const all = [...document.querySelectorAll("#rows tbody tr, .tasks.moving > li")];
+  const all = rows();
   if (!all.length) return;
-  const at = all.findIndex((row) => row.contains(document.activeElement));
-  const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
-  next.querySelector("a, button, input")?.focus();
+  const next = all[Math.min(Math.max(all.indexOf(current()) + step, 0), all.length - 1)];
+  (next.querySelector("a") ?? next.querySelector("button, input"))?.focus();
 }
+
+/* What is chosen in a list, by key or pointer, is counted beside the button that looks at it. */
+const choose = () => current()?.querySelector("[name=chosen]")?.click();
+document.addEventListener("change", (event) => {
+  if (event.target.name !== "chosen") return;
+  const form = event.target.form, note = form.querySelector("[data-chosen]");
+  if (note) note.textContent = `${new FormData(form).getAll("chosen").length} chosen`;
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return closeAccount(true);
@@ -27,6 +36,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/") { (byId("find") ?? byId("q"))?.focus(); event.preventDefault(); }
   else if (event.key === "j") move(1);
   else if (event.key === "k") move(-1);
+  else if (event.key === "x") choose();
   else if (event.key === "?") byId("shortcuts")?.togglePopover();
 });
 

@@ -97,8 +97,10 @@ EXCEPTION_APPROVED = pgtrigger.Trigger(
     condition=pgtrigger.Condition("NEW.state IN ('approved', 'waiting') AND OLD.state IS DISTINCT FROM NEW.state"),
     func="""
         IF NOT EXISTS (SELECT 1 FROM approvals_request a
-                        WHERE a.subject = 'exception:' || NEW.id AND a.state = 'approved'
-                          AND a.content_digest = NEW.digest) THEN
+                        WHERE a.subject = 'exception:' || NEW.id AND a.state = 'approved' AND a.kind LIKE 'exception%'
+                          AND a.content_digest = NEW.digest AND a.requester_id = NEW.filer_id AND EXISTS (
+                              SELECT 1 FROM approvals_conflict c
+                               WHERE c.request_id = a.id AND c.person_id = NEW.person_id)) THEN
             RAISE EXCEPTION 'an exception is approved by its approval only';
         END IF;
         RETURN NEW;

@@ -10,6 +10,7 @@ from django.urls import reverse
 from governance.accounts.models import User
 from governance.approvals import queries as approvals
 from governance.enforcement import queries as enforcement
+from governance.notifications import queries as notifications
 from governance.people import queries as people
 
 
@@ -56,18 +57,16 @@ def build(request: HttpRequest) -> list[Group]:
         if user.has_right(right):
             add(title, name, icon, text)
     waiting = approvals.inbox(user).count()
-    if waiting or user.roles() & APPROVERS:
+    if waiting or approvals.decides(user):
         add("", "approvals", "stamp", "Approvals", count=waiting)
     person = people.person_of(user)
     if person is not None and people.is_manager(person):
         add("You", "affected", "users-round", "Affected people", slim=True)
         if not user.has_right("view_exceptions"):
             add("You", "exceptions", "file-plus", "Exceptions", slim=True)
+    add("You", "notifications", "mail-check", "Notifications", count=notifications.unread(user), slim=True)
     add("You", "my-access", "circle-user-round", "My access", slim=True)
     return list(groups.values())
-
-
-APPROVERS = frozenset({"trust-and-safety lead", "export-control counsel", "executive"})
 
 
 def live_run(user: User) -> enforcement.Progress | None:

@@ -13,6 +13,7 @@ from governance.waivers.services.editing import edit_exception
 from governance.waivers.services.exceptions import decide_exception, file_exception, withdraw_exception
 from governance.waivers.services.opening import close_misfits, end_waivers, open_waiting, register_licences
 from governance.waivers.services.requests import DEFAULT_DAYS, MAX_DAYS, MAX_DAYS_TIER_4, NOT_YOURS, lock
+from governance.waivers.services.time import pass_time
 
 __all__ = [
     "DEFAULT_DAYS",
@@ -31,6 +32,7 @@ __all__ = [
     "lock",
     "mark_filed",
     "open_waiting",
+    "pass_time",
     "register_licences",
     "save_draft",
     "take_back",

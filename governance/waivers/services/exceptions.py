@@ -82,9 +82,12 @@ def file_exception(
 
 
 @transaction.atomic
-def decide_exception(*, actor: Actor, exception_id: int, verdict: str, comment: str = "") -> ExceptionRequest:
+def decide_exception(
+    *, actor: Actor, exception_id: int, verdict: str, comment: str = "", seen: str | None = None
+) -> ExceptionRequest:
     """One approver's decision; the last approval opens the waiver in the same transaction.
 
+    ``seen`` is the content digest that the approver read, where the caller knows it.
     A request that the version in force leaves no room for is closed with the reason, and no decision is recorded.
     """
     directive, request = lock(exception_id)
@@ -101,7 +104,7 @@ def decide_exception(*, actor: Actor, exception_id: int, verdict: str, comment: 
         request=approvals.open_request_for(request.subject),
         verdict=verdict,
         comment=comment,
-        content_digest=request.digest,
+        content_digest=seen or request.digest,
     )
     if outcome.state == "rejected":
         close(request, ExceptionState.REJECTED)
@@ -114,7 +117,9 @@ def decide_exception(*, actor: Actor, exception_id: int, verdict: str, comment: 
 def refuse_closed(request: ExceptionRequest, *states: ExceptionState) -> None:
     if request.state not in states:
         why = f" {request.close_reason}" if request.close_reason else ""
-        raise WrongState(f"Exception {request.pk} is closed: {request.get_state_display().lower()}.{why}")
+        raise WrongState(
+            f"Exception {request.pk} is closed: {request.get_state_display().lower()}.{why}", code="closed"
+        )
 
 
 @transaction.atomic

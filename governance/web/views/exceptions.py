@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from governance.approvals import progress
 from governance.approvals import queries as approvals
 from governance.enforcement import overview
 from governance.errors import NotFound
@@ -58,6 +59,7 @@ def detail(request: Visit, exception_id: int) -> HttpResponse:
             "model__name", "capability__name"
         ),
         "asked": asked,
+        "stages": progress.of(asked) if asked else [],
         "mitigation": mitigations.in_words(found.mitigation),
         "mine": found.filer_id == request.user.pk,
         "reads_reason": may_read_reason(request, found),

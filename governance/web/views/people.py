@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from governance.approvals import progress
 from governance.approvals import queries as approvals
 from governance.directives.models import Directive, Waivable
 from governance.enforcement import overview
@@ -169,6 +170,7 @@ def my_access(request: Visit) -> HttpResponse:
         references = sorted({reference for decision in denied for reference in decision.directives})
         names = sorted({d.model_capability.model for d in denied if d.model_capability})
         exceptions = list(exceptions_visible_to(request.user).filter(person=me).order_by("-id")[:5])
+        asked = approvals.requests_about(exceptions[0].subject).first() if exceptions else None
         waived = [d for d in decisions if d.code == "waiver"]
         orders = list(
             Directive.objects.filter(reference__in=references).select_related("version_in_force").order_by("reference")
@@ -184,7 +186,8 @@ def my_access(request: Visit) -> HttpResponse:
             "models": overview.model_names(names),
             "exceptions": exceptions,
             "newest": exceptions[0] if exceptions else None,
-            "asked": approvals.requests_about(exceptions[0].subject).first() if exceptions else None,
+            "asked": asked,
+            "stages": progress.of(asked) if asked else [],
             "manager": me.manager,
             **_asking(me, orders, exceptions),
             "looks": enforcement.looks_at(me.pk),

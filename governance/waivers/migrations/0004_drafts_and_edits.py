@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("directives", "0004_writers_and_second_person"),
         ("people", "0002_no_circles"),
-        ("waivers", "0002_fixed_once_asked"),
+        ("waivers", "0003_separation_of_duties_whole"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
