@@ -57,7 +57,7 @@ def file_exception(
     a capability outside the scope.
     """
     filing_of = _Filing.begin(actor, reference, [person_id], renews)
-    return filing_of.file(
+    filed = filing_of.file(
         Wanted(person_id, items),
         days=days,
         reason=reason,
@@ -66,6 +66,8 @@ def file_exception(
         conditions=conditions,
         attached=attached,
     )
+    waivers.settle_asks([filed])
+    return filed
 
 
 @transaction.atomic
@@ -104,6 +106,7 @@ def file_exceptions(
         raise Invalid("Nothing was filed.", list(dict.fromkeys(refusals)))
     if draft is not None:
         waivers.mark_filed(actor, draft, filing_of.directive, filed)
+    waivers.settle_asks(filed)
     return filed
 
 

@@ -15,6 +15,7 @@ from governance.waivers.services.drafts import (
     delete_draft,
     mark_filed,
     save_draft,
+    settle_asks,
     take_back,
 )
 from governance.waivers.services.editing import edit_exception
@@ -50,6 +51,7 @@ __all__ = [
     "review_break_glass",
     "revoke_waiver",
     "save_draft",
+    "settle_asks",
     "settle_waivers",
     "take_back",
     "tell_overdue_reviews",
