@@ -25,6 +25,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "home": ("/", DIRECTIVES),
     "find": ("/find?q=wei", EVERYBODY),
     "password": ("/password", EVERYBODY),
+    "delegations": ("/delegations", EVERYBODY),
     "my-access": ("/my-access", EVERYBODY),
     "directives": ("/directives/", DIRECTIVES),
     "directive-new": ("/directives/new", frozenset(["lucia", "tomas", "idris", "anjali"])),
@@ -51,7 +52,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
-    "approval-vote", "approval-act",
+    "approval-vote", "approval-act", "delegation-revoke",
     "test-person-save", "test-person-remove",
 }  # fmt: skip
 OPEN = {"sign-in", "health-live", "health-ready", "metrics"}
