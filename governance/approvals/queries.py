@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import (
@@ -24,7 +25,7 @@ from django.db.models.functions import Now
 
 from governance.accounts.models import User
 from governance.approvals import eligibility
-from governance.approvals.models import Delegation, PolicyStage, Request, RequestStage, Vote
+from governance.approvals.models import ApprovalPolicy, Delegation, PolicyStage, Request, RequestStage, Vote
 from governance.approvals.states import RequestState, StageState
 
 
@@ -73,13 +74,13 @@ def inbox(user: User) -> QuerySet[Request]:
     """
     hats: list[When] = []
     found = Q(pk__in=())
-    for hat in (user, *eligibility.principals(user)):
+    for hat in (user, *eligibility.principals(user)) if user.is_active else ():
         stages = _open_stages().filter(eligibility.has_right(hat))
         theirs = Q(Exists(stages)) & ~Q(Exists(_votes().filter(eligibility.involves(hat))))
         theirs = theirs if hat == user else theirs & ~eligibility.in_conflict_with(hat)
         found |= theirs
         hats.append(When(theirs, then=Value(hat.pk)))
-    alone = len(hats) == 1
+    alone = len(hats) <= 1
     return (
         Request.objects.filter(found, state=RequestState.OPEN)
         .exclude(eligibility.in_conflict_with(user))
@@ -180,3 +181,31 @@ def may_delegate(user: User) -> bool:
     """Whether the account has anything of its own that somebody could decide for it."""
     named = RequestStage.objects.filter(named__user=user, state__in=[StageState.OPEN, StageState.WAITING])
     return _stages_for(user).exists() or named.exists()
+
+
+@dataclass(frozen=True)
+class VersionOfPolicy:
+    """A version of a policy with what became of it; ``request`` asked for its approval, unless it came with the product."""
+
+    policy: ApprovalPolicy
+    request: Request | None
+
+    @property
+    def state(self) -> str:
+        if self.policy.active:
+            return "in force"
+        if self.request is None or self.request.state == RequestState.APPROVED:
+            return "superseded"
+        return str(self.request.state)
+
+
+def policies_of(*kinds: str) -> list[VersionOfPolicy]:
+    """Every version of every policy, or of those kinds; by kind, the newest first."""
+    found = ApprovalPolicy.objects.select_related("author").prefetch_related("stages").order_by("kind", "-version")
+    if kinds:
+        found = found.filter(kind__in=kinds)
+    asked = Request.objects.filter(kind="approval.policy").select_related("requester").order_by("pk")
+    by_subject = {request.subject: request for request in asked}
+    return [
+        VersionOfPolicy(policy, by_subject.get(f"approval-policy:{policy.kind}:{policy.version}")) for policy in found
+    ]

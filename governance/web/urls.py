@@ -14,6 +14,7 @@ from governance.web.views import (
     lookup,
     overview,
     people,
+    policies,
     runs,
     test_people,
 )
@@ -63,6 +64,9 @@ urlpatterns = [
     path("approvals/<int:request_id>/", approval.detail, name="approval"),
     path("approvals/<int:request_id>/vote", approval.vote, name="approval-vote"),
     path("approvals/<int:request_id>/act", approval.act, name="approval-act"),
+    path("policies/", policies.listing, name="policies"),
+    path("policies/<str:kind>/", policies.detail, name="policy"),
+    path("policies/<str:kind>/edit", policies.edit, name="policy-edit"),
     path("matrix", lookup.matrix, name="matrix"),
     path("explain", lookup.explain, name="explain"),
     path("history", lookup.history, name="history"),

@@ -12,22 +12,13 @@ from governance.accounts.models import User
 from governance.approvals import eligibility
 from governance.approvals.hours import now
 from governance.approvals.models import ApprovalPolicy, Conflict, PolicyStage, Request, RequestStage, StageApprover
+from governance.approvals.selection import Risk, applies
 from governance.approvals.services.common import close, lock_open, open_stages, record, stages_of
 from governance.approvals.states import RequestState, StageState
 from governance.errors import Invalid, PermissionRefused, WrongState
 
 Relations = Mapping[str, Collection[int]]
 """For each relation that a policy may name, the ids of the accounts that stand in it to what is asked for."""
-
-
-@dataclass(frozen=True)
-class Risk:
-    """What a policy's conditions look at: the highest capability tier, for how many days, how many people, which effect."""
-
-    tier: int = 0
-    days: int = 0
-    people: int = 0
-    effect: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,8 +52,7 @@ def open_request(
         raise PermissionRefused("A request needs an account that asks for it.")
     if Request.objects.filter(subject=subject, state=RequestState.OPEN).exists():
         raise WrongState(f"A request about {subject.partition(':')[2]} is open already.")
-    # Locked for sharing: a new version of the policy either comes before this request or after it.
-    policy = ApprovalPolicy.objects.select_for_update(of=("self",), no_key=True).get(kind=kind, active=True)
+    policy = _in_force(kind)
     request = Request.objects.create(
         kind=kind, subject=subject, summary=summary[:300], content_digest=content_digest, policy=policy,
         requester=actor.user, requester_via=actor.via, reason=reason, opened_at=now(), tier=risk.tier, days=risk.days,
@@ -71,6 +61,19 @@ def open_request(
     names = _resolve(request, risk, relations or {})
     record(actor, request, "opened", kind=kind, policy=policy.version, stages=names, digest=content_digest)
     return request
+
+
+def _in_force(kind: str) -> ApprovalPolicy:
+    """The policy that holds now, locked: a new version either comes before this request or after it.
+
+    Whoever waited while a new version took force finds the old one gone, and looks again.
+    """
+    for _ in range(2):
+        policies = ApprovalPolicy.objects.select_for_update(of=("self",), no_key=True)
+        found = policies.filter(kind=kind, active=True).first()
+        if found is not None:
+            return found
+    raise WrongState(f"No approval policy for {kind} is in force. Ask an administrator.")
 
 
 @transaction.atomic
@@ -126,16 +129,6 @@ def _resolve(request: Request, risk: Risk, relations: Relations) -> list[str]:
     return [stage.name for stage in stages]
 
 
-def applies(stage: PolicyStage, risk: Risk) -> bool:
-    """Whether a request of this risk passes the stage."""
-    return (
-        (stage.min_tier is None or risk.tier >= stage.min_tier)
-        and (stage.more_than_days is None or risk.days > stage.more_than_days)
-        and (stage.more_than_people is None or risk.people > stage.more_than_people)
-        and (not stage.effects or risk.effect in stage.effects)
-    )
-
-
 def _write(request: Request, stage: PolicyStage, position: int, relations: Relations) -> RequestStage:
     written = RequestStage.objects.create(
         request=request, revision=request.revision, position=position, name=stage.name, groups=stage.groups,
@@ -165,10 +158,11 @@ def _write(request: Request, stage: PolicyStage, position: int, relations: Relat
 
 def _refuse_unfillable(stages: list[RequestStage]) -> None:
     """Nobody decides twice in a request, so the stages together need enough different people."""
-    places = [stage for stage in stages for _ in range(stage.quorum)]
+    places = [stage.pk for stage in stages for _ in range(stage.quorum)]
     could = {stage.pk: set(eligibility.in_their_own_right(stage).values_list("pk", flat=True)) for stage in stages}
-    empty = eligibility.unfilled(places, could)
-    if empty is not None:
+    missing = eligibility.unfilled(places, could)
+    if missing is not None:
+        empty = next(stage for stage in stages if stage.pk == missing)
         few = f"needs {empty.quorum} different people" if empty.quorum > 1 else "has nobody"
         raise Invalid(
             f"Nobody could decide the stage “{empty.name}”: it {few}, and not enough active accounts without a conflict "
