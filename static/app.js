@@ -59,6 +59,27 @@ for (const picks of document.querySelectorAll("[data-picks]")) {
   show();
 }
 
+/* One box for all boxes of a list. */
+for (const all of document.querySelectorAll("[data-all]")) {
+  const boxes = [...document.getElementsByName(all.dataset.all)];
+  const show = () => {
+    const chosen = boxes.filter((one) => one.checked).length;
+    all.checked = chosen > 0 && chosen === boxes.length;
+    all.indeterminate = chosen > 0 && chosen < boxes.length;
+  };
+  all.hidden = false;
+  all.addEventListener("change", () => { for (const one of boxes) one.checked = all.checked; });
+  for (const one of boxes) one.addEventListener("change", show);
+  show();
+}
+
+/* What keeps an exception safe brings its wording, until somebody has gone on from one. */
+const wordings = [...document.querySelectorAll("[data-wording]")], typed = byId("reason");
+for (const one of wordings) one.addEventListener("change", () => {
+  const now = typed.value.trim();
+  if (!now || wordings.some((other) => other.dataset.wording === now)) typed.value = one.dataset.wording;
+});
+
 /* After a swap the keyboard is where it was, found again by name, or at the first error. */
 let focused = null;
 document.addEventListener("htmx:beforeSwap", (event) => {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from governance.accounts.models import ApiToken, User
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from governance.accounts.models import ApiToken, PersonalToken, User
 from governance.accounts.services import digest_token
 
 
@@ -21,3 +24,12 @@ def to_choose_from() -> list[User]:
 
 def find_user(username: str) -> User | None:
     return User.objects.filter(username=username).first()
+
+
+def find_personal_token(plain: str) -> PersonalToken | None:
+    """The personal token that still counts, with its account: not revoked, not expired, and the account is active."""
+    return usable_tokens().select_related("user").filter(digest=digest_token(plain), user__is_active=True).first()
+
+
+def usable_tokens() -> QuerySet[PersonalToken]:
+    return PersonalToken.objects.filter(revoked_at=None, expires_at__gt=Now())

@@ -72,6 +72,8 @@ def inbox(user: User) -> QuerySet[Request]:
 
     ``hat`` is the account that it would decide for: itself if it can.
     """
+    if not user.is_active or user.has_right("administer"):
+        return Request.objects.none()
     hats: list[When] = []
     found = Q(pk__in=())
     for hat in (user, *eligibility.principals(user)) if user.is_active else ():

@@ -10,6 +10,7 @@ from django.urls import reverse
 from governance.accounts.models import User
 from governance.approvals import queries as approvals
 from governance.enforcement import queries as enforcement
+from governance.notifications import queries as notifications
 from governance.people import queries as people
 
 
@@ -64,6 +65,7 @@ def build(request: HttpRequest) -> list[Group]:
         add("You", "affected", "users-round", "Affected people", slim=True)
         if not user.has_right("view_exceptions"):
             add("You", "exceptions", "file-plus", "Exceptions", slim=True)
+    add("You", "notifications", "mail-check", "Notifications", count=notifications.unread(user), slim=True)
     add("You", "my-access", "circle-user-round", "My access", slim=True)
     return list(groups.values())
 

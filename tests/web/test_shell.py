@@ -46,13 +46,14 @@ def links(html: str) -> list[str]:
                 "/matrix",
                 "/gateways",
                 "/affected",
+                "/notifications/",
                 "/my-access",
             ],
         ),
-        ("teo", ["/people/", "/my-access"]),
-        ("hana", ["/affected", "/exceptions/", "/my-access"]),
-        ("wei", ["/my-access"]),
-        ("admin", ["/policies/", "/my-access"]),
+        ("teo", ["/people/", "/notifications/", "/my-access"]),
+        ("hana", ["/affected", "/exceptions/", "/notifications/", "/my-access"]),
+        ("wei", ["/notifications/", "/my-access"]),
+        ("admin", ["/policies/", "/notifications/", "/my-access"]),
     ],
 )
 def test_the_navigation_offers_what_the_account_may_open(

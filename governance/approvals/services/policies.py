@@ -33,7 +33,7 @@ _LARGEST_SMALLINT = 32_767  # of PostgreSQL
 # The bounds of each number; those that may be left out are None then.
 _NUMBERS = {
     "position": (1, 50), "quorum": (1, 20), "min_tier": (1, 9), "more_than_days": (0, _LARGEST_SMALLINT),
-    "more_than_people": (0, 2**31 - 1), "due_hours": (1, 8_760), "remind_hours": (1, 8_760),
+    "more_than_people": (0, 2**31 - 1), "due_hours": (0, 8_760), "remind_hours": (0, 8_760),
 }  # fmt: skip
 _REQUIRED = ("position", "quorum")
 _DEFAULTS = {"position": 1, "quorum": 1}
@@ -190,7 +190,7 @@ class _Reader:
             self.errors.append((f"{here}.due_hours", "is needed for what happens at the end of time"))
         if found["at_end"] == AtEnd.ESCALATE and not found["escalate_to"]:
             self.errors.append((f"{here}.escalate_to", "is needed: to whom does it escalate?"))
-        if found["remind_hours"] and found["due_hours"] and found["remind_hours"] >= found["due_hours"]:
+        if found["remind_hours"] and found["due_hours"] is not None and found["remind_hours"] >= found["due_hours"]:
             self.errors.append((f"{here}.remind_hours", "must come before it is due"))
 
     def _number(self, value: object, name: str, here: str) -> int | None:

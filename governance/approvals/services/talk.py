@@ -34,7 +34,7 @@ def ask_back(*, actor: Actor, request: Request, words: str) -> Comment:
     user = account(actor)
     standing = eligibility.standing(user, request)
     if standing.refusal is not None:
-        raise PermissionRefused(standing.refusal.text)
+        raise PermissionRefused(standing.refusal.text, code=standing.refusal.code)
     if request.stopped_at is not None:
         raise WrongState("A question is open already. It is the requester's turn.")
     moment = now()
@@ -89,7 +89,7 @@ def hand_over(*, actor: Actor, request: Request, stage_id: int, to: User, reason
     reason = _words(reason, "reason")
     conflict = eligibility.conflict_of(user, request)
     if conflict is not None:
-        raise PermissionRefused(conflict.text)
+        raise PermissionRefused(conflict.text, code=conflict.code)
     if to.pk == user.pk:
         raise PermissionRefused("Nobody names themselves.")
     if not to.is_active or eligibility.conflict_of(to, request) is not None:

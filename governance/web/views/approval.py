@@ -23,11 +23,11 @@ from governance.enforcement.services import deciding, emergencies
 from governance.errors import Invalid, NotFound, PermissionRefused, Refused, WrongState
 from governance.rules import english, language
 from governance.values import typed_number
+from governance.waivers import mitigations
 from governance.waivers import queries as exceptions
 from governance.waivers.models import ExceptionRequest
 from governance.web.frames import frame_of
 from governance.web.http import Visit
-from governance.web.views.exceptions import mitigation_words
 
 _QUEUE = 8
 _STATUS: dict[type[Refused], int] = {NotFound: 404, PermissionRefused: 403, WrongState: 409, Invalid: 422}
@@ -97,7 +97,7 @@ def _exception(asked: Request) -> dict[str, Any]:
     return {
         "exception": found,
         "items": items,
-        "mitigation": mitigation_words(found.mitigation),
+        "mitigation": mitigations.in_words(found.mitigation),
         "similar": exceptions.decided_before(found),
     }
 

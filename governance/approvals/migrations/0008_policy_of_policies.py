@@ -16,5 +16,5 @@ def create(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0006_policy_changes_approved")]
+    dependencies = [("approvals", "0007_policy_changes_approved")]
     operations = [migrations.RunPython(create, migrations.RunPython.noop)]

@@ -8,7 +8,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0005_functions"),
+        ("approvals", "0006_separation_of_duties_whole"),
     ]
 
     operations = [
