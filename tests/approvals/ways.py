@@ -30,6 +30,7 @@ from tests.approvals.policies import put_in_force as put_policy_in_force
 from tests.clock import Clock
 from tests.conftest import PASSWORD, REFERENCE
 
+ADMIN = Actor.machine("cli:test")
 ALL = ("page", "api", "command", "sql", "unchecked")
 
 
