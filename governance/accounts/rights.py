@@ -16,6 +16,7 @@ RIGHTS: dict[str, str] = {
     "hand_over_approvals": "Name somebody for a stage of an approval",
     "view_ledger": "View the ledger",
     "export_case": "Export case files",
+    "view_rights": "View who can do what",
     "administer": "Administer accounts, roles, tokens and settings",
     "manage_catalog": "Load the catalog",
 }
@@ -42,6 +43,6 @@ ROLES: dict[str, tuple[str, ...]] = {
     LEGAL: (*_READ, "draft_directives", "edit_case_file", "export_case", "reveal_sensitive"),
     EXECUTIVE: ("view_directives", "view_case_file", "view_exceptions", "hand_over_approvals"),
     PEOPLE_OPERATIONS: ("view_people", "manage_people", "reveal_sensitive"),
-    AUDITOR: _READ,
-    ADMINISTRATOR: ("administer",),
+    AUDITOR: (*_READ, "view_rights"),
+    ADMINISTRATOR: ("administer", "view_rights"),
 }

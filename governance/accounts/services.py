@@ -126,8 +126,10 @@ def _lock(username: str) -> User:
 
 @transaction.atomic
 def set_roles(*, actor: Actor, username: str, roles: Sequence[str]) -> User:
-    """Give an account exactly these roles. What it may do changes at the commit."""
+    """Give an account exactly these roles. What it may do changes at the commit. Nobody changes their own."""
     actor.require("administer")
+    if actor.user is not None and actor.user.username == username:
+        raise PermissionRefused("Nobody changes their own roles. Another administrator does.")
     unknown = [("role", f"there is no role {role}") for role in sorted(set(roles) - set(ROLES))]
     if unknown:
         raise Invalid("The roles were not changed.", unknown)

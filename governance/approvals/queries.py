@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from governance.accounts.models import User
 from governance.approvals import eligibility
-from governance.approvals.models import PolicyStage, Request, RequestStage, Vote
+from governance.approvals.models import PolicyStage, Request, RequestStage, StageApprover, Vote
 from governance.approvals.states import RequestState, StageState
 
 
@@ -35,6 +35,8 @@ def why_not(user: User, request: Request) -> str | None:
 
 def inbox(user: User) -> QuerySet[Request]:
     """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first."""
+    if not user.is_active:
+        return Request.objects.none()
     found = Q(pk__in=())
     for hat in (user, *eligibility.principals(user)):
         stages = _open_stages().filter(eligibility.has_right(hat))
@@ -73,6 +75,16 @@ def waiting_by_stage(kind: str) -> list[dict[str, Any]]:
 def stages_of(kind: str) -> QuerySet[PolicyStage]:
     """The stages that a new request of a kind passes, by the policy that holds now."""
     return PolicyStage.objects.filter(policy__kind=kind, policy__active=True).order_by("position", "name")
+
+
+def may_see(user: User, request: Request) -> bool:
+    """Whether somebody takes part in a request: asked for it, was named for a stage of it, decided in it, or could now."""
+    return (
+        request.requester_id == user.pk
+        or StageApprover.objects.filter(stage__request=request, user=user).exists()
+        or request.votes.filter(eligibility.involves(user)).exists()
+        or inbox(user).filter(pk=request.pk).exists()
+    )
 
 
 def checks(user: User, request: Request) -> list[tuple[str, str, bool]]:

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
+from governance.accounts import object_models
 from governance.rules.attributes import ORGANISATION_TYPES, PERSON_KINDS, PERSON_STATUSES, VETTING_STATUSES
 
 
@@ -100,6 +101,9 @@ class OrganisationState(models.Model):
         abstract = True
 
 
+ORGANISATION_PERMISSIONS = (("own_organisation", "Owner of the organisation"),)
+
+
 class Organisation(OrganisationState):
     id = _id(primary_key=True)
     parent = models.ForeignKey(
@@ -107,6 +111,7 @@ class Organisation(OrganisationState):
     )
 
     class Meta:
+        permissions = ORGANISATION_PERMISSIONS
         constraints = [
             models.CheckConstraint(
                 name="organisation_not_own_parent", condition=Q(parent__isnull=True) | ~Q(parent=F("id"))
@@ -117,6 +122,32 @@ class Organisation(OrganisationState):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def subject(self) -> str:
+        """How ledger and outbox name this organisation."""
+        return f"organisation:{self.pk}"
+
+
+class OrganisationUserPermission(object_models.UserObjectPermission):
+    """Owners of one organisation, by name: they see its members, and file exceptions for them."""
+
+    content_object = models.ForeignKey(Organisation, on_delete=models.CASCADE)
+
+    class Meta(object_models.UserObjectPermission.Meta):
+        triggers = object_models.guards("people.organisation", ORGANISATION_PERMISSIONS)
+
+
+class OrganisationGroupPermission(object_models.GroupObjectPermission):
+    """Roles whose holders are owners of one organisation."""
+
+    content_object = models.ForeignKey(Organisation, on_delete=models.CASCADE)
+
+    class Meta(object_models.GroupObjectPermission.Meta):
+        triggers = [
+            *object_models.guards("people.organisation", ORGANISATION_PERMISSIONS),
+            object_models.NOT_TO_ONES_OWN_ROLE,
+        ]
 
 
 class PersonState(models.Model):

@@ -17,16 +17,21 @@ from governance.people.models import Person
 from governance.waivers.models import ExceptionRequest, Licence, Waiver
 from governance.waivers.states import ExceptionState
 
+WHO_MAY_FILE = "You can file exceptions for people who report to you, or who belong to an organisation that you own."
+
 
 def may_file_for(user: User, person: Person) -> bool:
-    """Whether the person reports to the user, directly or indirectly; never for oneself."""
-    manager = people.person_of(user)
-    return (
-        user.is_active
-        and manager is not None
-        and manager.pk != person.pk
-        and people.reports_of(manager.pk).filter(pk=person.pk).exists()
-    )
+    """Whether the person reports to the user, directly or indirectly, or belongs to an organisation of theirs; never oneself."""
+    return user.is_active and people_in_care_of(user).filter(pk=person.pk).exists()
+
+
+def people_in_care_of(user: User) -> QuerySet[Person]:
+    """For whom the account may file: the reports of its person, and the members of organisations that it owns."""
+    me = people.person_of(user)
+    found = Q(organisation__in=people.organisations_of(user))
+    if me is not None:
+        found |= Q(pk__in=people.reports_of(me.pk).values("pk"))
+    return Person.objects.filter(found).exclude(pk=me.pk if me else "")
 
 
 def licence_has(licence: Licence, items: Sequence[ModelCapability]) -> bool:
@@ -79,11 +84,10 @@ def decided_before(request: ExceptionRequest) -> dict[str, int]:
 
 
 def exceptions_visible_to(user: User) -> QuerySet[ExceptionRequest]:
-    """All exception requests for those who may view them; else those one filed, or that concern oneself or one's reports."""
+    """All exception requests for those who may view them; else those one filed, or that concern oneself or people in one's care."""
     requests = ExceptionRequest.objects.select_related("directive", "person", "filer", "licence", "version")
     if user.has_right("view_exceptions"):
         return requests
     person = people.person_of(user)
-    if person is None:
-        return requests.filter(filer=user)
-    return requests.filter(Q(filer=user) | Q(person_id=person.pk) | Q(person__in=people.reports_of(person.pk)))
+    found = Q(filer=user) | Q(person__in=people_in_care_of(user).values("pk"))
+    return requests.filter(found | Q(person_id=person.pk) if person is not None else found)

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from governance.accounts.models import User
 from governance.approvals import queries as approvals
+from governance.directives import queries as directives
 from governance.enforcement import queries as enforcement
 from governance.people import queries as people
 
@@ -40,6 +41,7 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
     ("Look up", "gateways", "badge-check", "Gateways", "view_directives"),
     ("Look up", "history", "landmark", "Legal history", "view_ledger"),
+    ("Look up", "rights", "user-check", "Who can do what", "view_rights"),
 )
 
 
@@ -47,8 +49,10 @@ def build(request: HttpRequest) -> list[Group]:
     user: User = request.user  # type: ignore[assignment]
     groups: dict[str, Group] = {}
 
-    def add(title: str, name: str, icon: str, text: str, *, count: int = 0, slim: bool = False) -> None:
-        href = reverse(name)
+    def add(
+        title: str, name: str, icon: str, text: str, *, of: str | None = None, count: int = 0, slim: bool = False
+    ) -> None:
+        href = reverse(name, args=[of] if of else None)
         current = request.path == href or (href != "/" and request.path.startswith(href))
         groups.setdefault(title, Group(title)).links.append(Link(href, icon, text, current, count, slim))
 
@@ -59,14 +63,21 @@ def build(request: HttpRequest) -> list[Group]:
     if waiting or user.roles() & APPROVERS:
         add("", "approvals", "stamp", "Approvals", count=waiting)
     person = people.person_of(user)
-    if person is not None and people.is_manager(person):
+    owner = people.organisations_of(user).exists()
+    if owner and not user.has_right("view_people"):
+        add("You", "people", "users", "Members", slim=True)
+    if owner or (person is not None and people.is_manager(person)):
         add("You", "affected", "users-round", "Affected people", slim=True)
         if not user.has_right("view_exceptions"):
             add("You", "exceptions", "file-plus", "Exceptions", slim=True)
+    if not user.has_right("view_case_file"):
+        for reference in directives.cases_of(user).values_list("reference", flat=True)[:_MOST_CASES]:
+            add("You", "directive-case", "folder", f"Case {reference}", of=reference, slim=True)
     add("You", "my-access", "circle-user-round", "My access", slim=True)
     return list(groups.values())
 
 
+_MOST_CASES = 5
 APPROVERS = frozenset({"trust-and-safety lead", "export-control counsel", "executive"})
 
 

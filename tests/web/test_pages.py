@@ -43,6 +43,10 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "exceptions": ("/exceptions/", EVERYBODY),
     "exception-new": (f"/exceptions/new?person=p009&directive={REFERENCE}", frozenset(["hana", "maren"])),
     "approvals": ("/approvals/", frozenset(["idris", "peter", "maren"])),
+    "rights": ("/rights/", frozenset(["auditor", "admin"])),
+    "rights-of": ("/rights/directives/", frozenset(["auditor", "admin"])),
+    "rights-account": ("/rights/accounts/idris/", frozenset(["auditor", "admin"])),
+    "rights-object": (f"/rights/directives/{REFERENCE}/", frozenset(["auditor", "admin"])),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
     "gateways": ("/gateways", DIRECTIVES),
@@ -51,7 +55,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
     "approval-vote",
-    "test-person-save", "test-person-remove",
+    "test-person-save", "test-person-remove", "rights-give", "rights-take",
 }  # fmt: skip
 OPEN = {"sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {"directive-edit", "case-document", "exception", "approval"}

@@ -52,7 +52,7 @@ def links(html: str) -> list[str]:
         ("teo", ["/people/", "/my-access"]),
         ("hana", ["/affected", "/exceptions/", "/my-access"]),
         ("wei", ["/my-access"]),
-        ("admin", ["/my-access"]),
+        ("admin", ["/rights/", "/my-access"]),
     ],
 )
 def test_the_navigation_offers_what_the_account_may_open(

@@ -8,7 +8,15 @@ from governance.approvals.hours import now
 from governance.approvals.services.common import Outcome, lock, open_digest, open_request_for
 from governance.approvals.services.delegations import delegate, revoke
 from governance.approvals.services.policies import activate_policy, write_policy
-from governance.approvals.services.requests import ConflictSpec, Risk, open_request, revise, set_aside, withdraw
+from governance.approvals.services.requests import (
+    ConflictSpec,
+    Relations,
+    Risk,
+    open_request,
+    revise,
+    set_aside,
+    withdraw,
+)
 from governance.approvals.services.talk import answer, ask_back, comment, hand_over
 from governance.approvals.services.time import overdue, pass_time, remind
 from governance.approvals.services.votes import vote
@@ -16,6 +24,7 @@ from governance.approvals.services.votes import vote
 __all__ = [
     "ConflictSpec",
     "Outcome",
+    "Relations",
     "Risk",
     "activate_policy",
     "answer",

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from governance.accounts.actor import Actor
+from governance.approvals import relations
 from governance.approvals.hours import now
 from governance.approvals.models import ApprovalPolicy, PolicyStage
 from governance.errors import Invalid, NotFound, WrongState
@@ -18,7 +19,8 @@ from governance.ledger import services as ledger
 def write_policy(*, actor: Actor, kind: str, stages: Sequence[dict[str, Any]], note: str = "") -> ApprovalPolicy:
     """Write the next version of a kind's policy; it is not in force yet. ``stages`` are fields of ``PolicyStage``.
 
-    Raises ``Invalid`` for stages that the database refuses, ``NotFound`` for a kind that nothing asks for.
+    Raises ``Invalid`` for stages that the database refuses or that name a relation which the kind does not offer, ``NotFound``
+    for a kind that nothing asks for.
     """
     actor.require("administer")
     newest = ApprovalPolicy.objects.select_for_update().filter(kind=kind).order_by("-version").first()
@@ -26,6 +28,12 @@ def write_policy(*, actor: Actor, kind: str, stages: Sequence[dict[str, Any]], n
         raise NotFound(f"Nothing asks for approvals of the kind {kind}.")
     if not stages:
         raise Invalid("A policy needs a stage.", [("stages", "at least one is required")])
+    offered = {relation.name for relation in relations.offered_by(kind)}
+    unknown = sorted({name for fields in stages for name in fields.get("relations", ())} - offered)
+    if unknown:
+        raise Invalid(
+            "The policy is not acceptable.", [("relations", f"{name} is none that {kind} offers") for name in unknown]
+        )
     policy = ApprovalPolicy.objects.create(
         kind=kind, version=newest.version + 1, active=False, note=note.strip()[:300], author=actor.user,
         written_at=now(),

@@ -32,14 +32,14 @@ def file_exception(
     licence: str | None = None,
     mitigation: str = "",
 ) -> ExceptionRequest:
-    """File an exception for one report. ``items`` are (model, capability) slugs in the directive's scope.
+    """File an exception for one person in the actor's care. ``items`` are (model, capability) slugs in the directive's scope.
 
     Raises ``PermissionRefused`` before it says anything about the person, then ``Invalid`` for a person who is not covered or
     a capability outside the scope.
     """
     person = Person.objects.filter(pk=person_id).first()
     if actor.user is None or person is None or not waiver_queries.may_file_for(actor.user, person):
-        raise PermissionRefused("You can file exceptions for people who report to you, directly or indirectly.")
+        raise PermissionRefused(waiver_queries.WHO_MAY_FILE)
     directive = directives.lock(reference)
     subject, policy = subject_and_policy(person_id)
     rule = policy.directive(directive.pk)

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from governance.accounts import objects
 from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
+from governance.approvals.relations import MODEL_STEWARD
 from governance.approvals.services import ConflictSpec, Risk
 from governance.catalog.models import ModelCapability
+from governance.directives import relations
 from governance.directives.models import Directive, Waivable
 from governance.directives.states import DirectiveState
 from governance.errors import Invalid, PermissionRefused, WrongState
@@ -48,13 +51,13 @@ def file_exception(
     licence: str | None = None,
     mitigation: str = "",
 ) -> ExceptionRequest:
-    """File a request for one report and open its approval. ``directive`` is locked, ``items`` lie in its scope.
+    """File a request for one person in the actor's care and open its approval. ``directive`` is locked, ``items`` lie in its scope.
 
-    Raises ``PermissionRefused`` for anybody but a manager of the person, ``Invalid`` for days or a licence that do not
-    fit, ``WrongState`` when the directive is not active or admits no waivers.
+    Raises ``PermissionRefused`` for anybody but a manager of the person or an owner of their organisation, ``Invalid`` for days
+    or a licence that do not fit, ``WrongState`` when the directive is not active or admits no waivers.
     """
     if actor.user is None or not queries.may_file_for(actor.user, person):
-        raise PermissionRefused("You can file exceptions for people who report to you, directly or indirectly.")
+        raise PermissionRefused(queries.WHO_MAY_FILE)
     version = directive.version_in_force
     if directive.state != DirectiveState.ACTIVE or version is None:
         raise WrongState(f"{directive.reference} is not in force.")
@@ -83,8 +86,15 @@ def file_exception(
         summary=f"{person.name}: {in_words(items)}, {days} days",
         risk=Risk(tier=max(item.capability.tier for item in items), days=days),
         conflicts=[ConflictSpec(person_id=person.pk, reason=f"The exception is for you ({request.subject}).")],
+        relations=_relations(actor, directive, items),
     )
     return request
+
+
+def _relations(actor: Actor, directive: Directive, items: Sequence[ModelCapability]) -> dict[str, set[int]]:
+    """For every relation that a policy for exceptions may name, the accounts that stand in it now."""
+    stewards = objects.holders(objects.STEWARD, *{item.model for item in items}).values_list("pk", flat=True)
+    return relations.of_request(actor, directive) | {MODEL_STEWARD.name: set(stewards)}
 
 
 def _text(name: str, given: str, limit: int | None = None) -> str:

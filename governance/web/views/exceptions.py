@@ -60,14 +60,14 @@ def listing(request: Visit) -> HttpResponse:
 
 
 def new(request: Visit) -> HttpResponse:
-    """The form for one report; what the person lost is chosen already."""
+    """The form for one person in one's care; what the person lost is chosen already."""
     source = request.POST if request.method == "POST" else request.GET
     person = Person.objects.filter(pk=source.get("person", "").replace("\x00", "")).first()
     directive = (
         Directive.objects.filter(reference=source.get("directive", "")).select_related("version_in_force").first()
     )
     if person is None or not queries.may_file_for(request.user, person):
-        raise PermissionRefused("You can file exceptions for people who report to you, directly or indirectly.")
+        raise PermissionRefused(queries.WHO_MAY_FILE)
     if directive is None:
         raise NotFound("There is no such directive.")
     context = _context(request, person, directive)
