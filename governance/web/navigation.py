@@ -35,6 +35,7 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("", "home", "layout-dashboard", "Overview", "view_directives"),
     ("", "directives", "scroll-text", "Directives", "view_directives"),
     ("", "people", "users", "People", "view_people"),
+    ("", "held", "pause", "Held changes", "view_held"),
     ("", "exceptions", "file-plus", "Exceptions", "view_exceptions"),
     ("", "runs", "activity", "Runs", "view_directives"),
     ("Look up", "matrix", "grid-3x3", "Who can use what", "view_directives"),

@@ -39,6 +39,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "run-live": ("/runs/{run}/live", DIRECTIVES),
     "people": ("/people/", PEOPLE),
     "person": ("/people/p009/", PEOPLE),
+    "held": ("/held/", PEOPLE),
     "affected": ("/affected", frozenset(["lucia", "idris", "anjali", "hana", "jonas", "maren"])),
     "exceptions": ("/exceptions/", EVERYBODY),
     "exception-new": (f"/exceptions/new?person=p009&directive={REFERENCE}", frozenset(["hana", "maren"])),
@@ -55,7 +56,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
     "approval-vote",
-    "test-person-save", "test-person-remove", "rights-give", "rights-take",
+    "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide",
 }  # fmt: skip
 OPEN = {"sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {"directive-edit", "case-document", "exception", "approval"}

@@ -49,7 +49,7 @@ def links(html: str) -> list[str]:
                 "/my-access",
             ],
         ),
-        ("teo", ["/people/", "/my-access"]),
+        ("teo", ["/people/", "/held/", "/my-access"]),
         ("hana", ["/affected", "/exceptions/", "/my-access"]),
         ("wei", ["/my-access"]),
         ("admin", ["/rights/", "/my-access"]),

@@ -22,6 +22,8 @@ class Migration(migrations.Migration):
                     ("edit_case_file", "Edit case files"),
                     ("view_people", "View people without sensitive values"),
                     ("manage_people", "Import people"),
+                    ("view_held", "View held changes"),
+                    ("confirm_held", "Confirm or refuse held changes"),
                     ("view_covered", "View lists of covered people"),
                     ("reveal_sensitive", "Reveal sensitive values with a purpose"),
                     ("view_exceptions", "View all exceptions"),
