@@ -45,6 +45,14 @@ def tone(state: str) -> str:
     return TONES.get(str(state), "none")
 
 
+@register.filter
+def request_kind(name: str) -> str:
+    """A kind of request in words: *Directive: activation*."""
+    return name.removesuffix(".counsel").replace(".", ": ").capitalize() + (
+        ", lenient on unknowns" if name.endswith(".counsel") else ""
+    )
+
+
 def local(moment: datetime) -> datetime:
     return moment.astimezone(ZoneInfo(settings.DISPLAY_TIME_ZONE))
 
