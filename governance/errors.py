@@ -22,12 +22,12 @@ def _short(words: str) -> str:
 
 
 class Refused(Exception):
-    """The act was not carried out; nothing was changed."""
+    """The act was not carried out; nothing was changed. ``code`` names the rule for machines, where it has a name."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, code: str = "") -> None:
         reason = _showable(reason)
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.code = reason, code
 
 
 class NotFound(Refused):

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "governance.directives",
     "governance.waivers",
     "governance.enforcement",
+    "governance.notifications",
     "governance.web",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -209,9 +210,21 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "enforcement.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "tell": {"task": "notifications.tell", "schedule": 5.0, "options": {"expires": 5}},
     "seal": {"task": "ledger.seal", "schedule": 2.0, "options": {"expires": 2}},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# -- e-mail: written to files until a server is named --------------------------------------------------------------------
+EMAIL_HOST = env.str("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = str(DATA_DIR / "mail")
+EMAIL_PORT = env.int("EMAIL_PORT", 587)
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", True)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = secrets.from_environment("EMAIL_HOST_PASSWORD") or ""
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "portcullis@localhost")
 
 # -- language, time, logs ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"

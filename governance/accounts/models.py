@@ -119,3 +119,33 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Reach(models.TextChoices):
+    """How far a personal token goes: it never has a right that its account lacks."""
+
+    READ = "read", "Read"
+    ACT = "act", "Read and act"
+
+
+class PersonalToken(models.Model):
+    """What a person's own programs show instead of a session. Only a digest of it is kept; it ends by its date."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="personal_tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True)
+    reach = models.CharField(max_length=4, choices=Reach, default=Reach.READ)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "name"], condition=Q(revoked_at__isnull=True), name="personal_token_name"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

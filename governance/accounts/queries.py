@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from governance.accounts.models import ApiToken, User
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from governance.accounts.models import ApiToken, PersonalToken, User
 from governance.accounts.services import digest_token
 
 
@@ -11,5 +14,22 @@ def find_token(plain: str) -> ApiToken | None:
     return ApiToken.objects.filter(digest=digest_token(plain), revoked_at__isnull=True).first()
 
 
+_TO_CHOOSE_FROM = 500
+
+
+def to_choose_from() -> list[User]:
+    """Active accounts by name, for a field that proposes some; any other can be typed."""
+    return list(User.objects.filter(is_active=True).order_by("full_name", "username")[:_TO_CHOOSE_FROM])
+
+
 def find_user(username: str) -> User | None:
     return User.objects.filter(username=username).first()
+
+
+def find_personal_token(plain: str) -> PersonalToken | None:
+    """The personal token that still counts, with its account: not revoked, not expired, and the account is active."""
+    return usable_tokens().select_related("user").filter(digest=digest_token(plain), user__is_active=True).first()
+
+
+def usable_tokens() -> QuerySet[PersonalToken]:
+    return PersonalToken.objects.filter(revoked_at=None, expires_at__gt=Now())

@@ -126,7 +126,7 @@ def _lock(username: str) -> User:
 
 @transaction.atomic
 def set_roles(*, actor: Actor, username: str, roles: Sequence[str]) -> User:
-    """Give an account exactly these roles. What it may do changes at the commit. Nobody changes their own."""
+    """Give an account exactly these roles. What it may do changes at the commit. Nobody gives themselves any."""
     actor.require("administer")
     if actor.user is not None and actor.user.username == username:
         raise PermissionRefused("Nobody changes their own roles. Another administrator does.")

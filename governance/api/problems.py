@@ -7,11 +7,16 @@ from typing import Any
 
 
 class Problem(Exception):
-    """Ends a request with a problem document. ``detail`` is plain words and never holds what a person's record says."""
+    """Ends a request with a problem document. ``detail`` is plain words and never holds what a person's record says.
 
-    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None) -> None:
+    ``more`` are members beside those of the RFC, such as the code of the rule that refused.
+    """
+
+    def __init__(
+        self, status: int, detail: str, *, headers: dict[str, str] | None = None, more: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.headers = status, detail, headers or {}
+        self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more or {}
 
     def document(self) -> dict[str, Any]:
         return {
@@ -19,6 +24,7 @@ class Problem(Exception):
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
+            **self.more,
         }
 
 

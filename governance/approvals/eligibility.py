@@ -21,7 +21,8 @@ from governance.approvals.states import RequestState, StageState
 @dataclass(frozen=True)
 class Refusal:
     """Why somebody cannot decide now. ``code`` is for machines: ``closed``, ``inactive``, ``requester``, ``conflict``,
-    ``delegate_of_party``, ``decided``, ``not_their_turn``, ``not_eligible``, ``content_changed``."""
+    ``delegate_of_party``, ``administers``, ``same_hands``, ``decided``, ``not_their_turn``, ``not_eligible``,
+    ``content_changed``."""
 
     code: str
     text: str
@@ -40,7 +41,12 @@ class Standing:
 
 
 def has_right(user: User) -> Q:
-    """Stages that the account may decide in its own right, conflicts aside. Roles and rights are those of the account now."""
+    """Stages that the account may decide in its own right, conflicts aside. Roles and rights are those of the account now.
+
+    Whoever administers accounts decides nothing: else they would give themselves the role they need.
+    """
+    if user.has_right("administer"):
+        return Q(pk__in=())
     roles = sorted(user.roles())
     escalated = Q(escalated_at__isnull=False, escalate_to__overlap=roles)
     named = Q(pk__in=StageApprover.objects.filter(user=user).values("stage_id"))
@@ -57,7 +63,22 @@ def in_their_own_right(stage: RequestStage) -> QuerySet[User]:
             groups__permissions__content_type__app_label="accounts",
             groups__permissions__content_type__model="right",
         )
-    return without_conflict(User.objects.filter(may, is_active=True).distinct(), stage.request)
+    return without_conflict(without_administrators(User.objects.filter(may, is_active=True).distinct()), stage.request)
+
+
+def without_administrators(users: QuerySet[User]) -> QuerySet[User]:
+    """Those who may not give roles; who may decides nothing."""
+    administering = User.objects.filter(
+        groups__permissions__codename="administer",
+        groups__permissions__content_type__app_label="accounts",
+        groups__permissions__content_type__model="right",
+    )
+    return users.exclude(pk__in=administering.values("pk"))
+
+
+def named_in(stages: Sequence[RequestStage]) -> QuerySet[StageApprover]:
+    """Those who may decide by name, with how they came to it."""
+    return StageApprover.objects.filter(stage__in=stages).select_related("user").order_by("stage", "pk")
 
 
 def in_words(stage: RequestStage) -> str:
@@ -140,6 +161,18 @@ def principals(user: User) -> list[User]:
     return list(User.objects.filter(pk__in=running.values("principal_id"), is_active=True).order_by("full_name", "pk"))
 
 
+def hold_delegations(user: User) -> None:
+    """Lock what was delegated to the account: a revocation comes before its decision or after it."""
+    list(Delegation.objects.select_for_update(no_key=True).filter(delegate=user, revoked_at=None).values_list("pk"))
+
+
+def running_delegates_of(users: QuerySet[User]) -> QuerySet[Delegation, int]:
+    """The ids of the accounts that decide for any of these now."""
+    return Delegation.objects.filter(
+        principal__in=users.values("pk"), revoked_at=None, starts_at__lte=Now(), ends_at__gt=Now()
+    ).values_list("delegate_id", flat=True)
+
+
 def involves(*users: User) -> Q:
     """Votes that somebody of these made, or that were made for them."""
     return Q(approver__in=users) | Q(on_behalf_of__in=users)
@@ -155,6 +188,8 @@ def standing(user: User, request: Request) -> Standing:
     conflict = conflict_of(user, request)
     if conflict is not None:
         return Standing(conflict)
+    if user.has_right("administer"):
+        return Standing(Refusal("administers", "This account gives roles to others; it decides nothing."))
     votes = Vote.objects.filter(request=request, revision=request.revision)
     if votes.filter(involves(user)).exists():
         return Standing(Refusal("decided", "You have decided in this request already."))
@@ -169,6 +204,15 @@ def standing(user: User, request: Request) -> Standing:
             return Standing(None, theirs, principal)
     return Standing(
         _not_eligible(user, list(open_now), stages.filter(state=StageState.WAITING).filter(has_right(user)))
+    )
+
+
+def takes_part(user: User, request: Request) -> bool:
+    """Whether the account asked for it, has decided in it, or could decide it now: those talk about a request."""
+    return (
+        request.requester_id == user.pk
+        or request.votes.filter(approver=user).exists()
+        or standing(user, request).refusal is None
     )
 
 

@@ -10,11 +10,21 @@ from __future__ import annotations
 import pgtrigger
 
 FUNCTIONS = """
+-- Whoever gives roles decides nothing: else they would give themselves the one they need.
+CREATE OR REPLACE FUNCTION approvals_administers(account bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM accounts_user_groups ug
+          JOIN auth_group_permissions gp ON gp.group_id = ug.group_id
+          JOIN auth_permission p ON p.id = gp.permission_id AND p.codename = 'administer'
+          JOIN django_content_type t ON t.id = p.content_type_id AND t.app_label = 'accounts' AND t.model = 'right'
+         WHERE ug.user_id = account)
+$$;
+
 -- Whether an active account may decide in a stage by its own right: a role, a right, by name, or since the stage escalated.
 CREATE OR REPLACE FUNCTION approvals_has_right(account bigint, stage bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT 1 FROM approvals_requeststage s JOIN accounts_user u ON u.id = account AND u.is_active
-         WHERE s.id = stage AND (
+         WHERE s.id = stage AND NOT approvals_administers(u.id) AND (
             EXISTS (SELECT 1 FROM accounts_user_groups ug JOIN auth_group g ON g.id = ug.group_id
                      WHERE ug.user_id = u.id
                        AND (g.name = ANY(s.groups) OR (s.escalated_at IS NOT NULL AND g.name = ANY(s.escalate_to))))
@@ -54,6 +64,7 @@ DROP_FUNCTIONS = """
 DROP FUNCTION approvals_counting(bigint);
 DROP FUNCTION approvals_in_conflict(bigint, bigint);
 DROP FUNCTION approvals_has_right(bigint, bigint);
+DROP FUNCTION approvals_administers(bigint);
 """
 
 
@@ -93,12 +104,51 @@ POLICY_STAGE_FIXED = pgtrigger.Trigger(
     """,
 )
 
+# Its stages are those of the policy in force; and delegations are looked at from the moment it was opened, which has come.
 REQUEST_BEGINS = pgtrigger.Trigger(
     name="request_begins",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
-    condition=pgtrigger.Condition("NEW.state <> 'open' OR NEW.revision <> 1"),
-    func="RAISE EXCEPTION 'a request begins open';",
+    func="""
+        IF NEW.state <> 'open' OR NEW.revision <> 1 OR NEW.opened_at > statement_timestamp() + interval '1 minute' THEN
+            RAISE EXCEPTION 'a request begins open, and now';
+        END IF;
+        IF NOT EXISTS (SELECT 1 FROM approvals_approvalpolicy p
+                        WHERE p.id = NEW.policy_id AND p.kind = NEW.kind AND p.active) THEN
+            RAISE EXCEPTION 'a request begins under the policy that is in force for its kind';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# An account and a person are one by an e-mail address, which may change while a request is open; who was one then stays so.
+REQUESTER_IS_PARTY = pgtrigger.Trigger(
+    name="requester_is_party",
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert,
+    func="""
+        INSERT INTO approvals_conflict (request_id, person_id, reason)
+        SELECT NEW.id, p.id, 'You asked for it.' FROM accounts_user u
+          JOIN people_person p ON lower(p.email) = lower(u.email) WHERE u.id = NEW.requester_id;
+        RETURN NULL;
+    """,
+)
+
+CONFLICT_OF_PERSON_AND_ACCOUNT = pgtrigger.Trigger(
+    name="conflict_of_both",
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert,
+    func="""
+        INSERT INTO approvals_conflict (request_id, user_id, person_id, reason)
+        SELECT NEW.request_id, CASE WHEN NEW.user_id IS NULL THEN u.id END, CASE WHEN NEW.person_id IS NULL THEN p.id END,
+               NEW.reason
+          FROM accounts_user u JOIN people_person p ON lower(p.email) = lower(u.email)
+          JOIN approvals_request r ON r.id = NEW.request_id
+         WHERE (u.id = NEW.user_id OR p.id = NEW.person_id AND u.id <> r.requester_id) AND NOT EXISTS (
+               SELECT 1 FROM approvals_conflict c WHERE c.request_id = NEW.request_id
+                  AND (NEW.user_id IS NULL AND c.user_id = u.id OR NEW.person_id IS NULL AND c.person_id = p.id));
+        RETURN NULL;
+    """,
 )
 
 REQUEST_FIXED = pgtrigger.Trigger(
@@ -110,7 +160,8 @@ REQUEST_FIXED = pgtrigger.Trigger(
            IS DISTINCT FROM (NEW.kind, NEW.subject, NEW.requester_id, NEW.policy_id, NEW.opened_at) THEN
             RAISE EXCEPTION 'what was asked for does not change';
         END IF;
-        IF (OLD.content_digest, OLD.revision) IS DISTINCT FROM (NEW.content_digest, NEW.revision)
+        IF (OLD.content_digest, OLD.revision, OLD.tier, OLD.days, OLD.people, OLD.effect)
+           IS DISTINCT FROM (NEW.content_digest, NEW.revision, NEW.tier, NEW.days, NEW.people, NEW.effect)
            AND NOT (OLD.state = 'open' AND NEW.state = 'open' AND NEW.revision = OLD.revision + 1) THEN
             RAISE EXCEPTION 'what was asked for changes only as a new revision, which voids every decision';
         END IF;
@@ -129,6 +180,15 @@ REQUEST_ALL_STAGES = pgtrigger.Trigger(
                           WHERE s.request_id = NEW.id AND s.revision = NEW.revision), FALSE) THEN
             RAISE EXCEPTION 'a request is approved when all of its stages are';
         END IF;
+        IF EXISTS (SELECT 1 FROM approvals_policystage p
+                    WHERE p.policy_id = NEW.policy_id AND (p.min_tier IS NULL OR NEW.tier >= p.min_tier)
+                      AND (p.more_than_days IS NULL OR NEW.days > p.more_than_days)
+                      AND (p.more_than_people IS NULL OR NEW.people > p.more_than_people)
+                      AND (p.effects = '{}' OR NEW.effect = ANY(p.effects)) AND NOT EXISTS (
+                          SELECT 1 FROM approvals_requeststage s WHERE s.request_id = NEW.id
+                             AND s.revision = NEW.revision AND s.name = p.name AND s.quorum >= p.quorum)) THEN
+            RAISE EXCEPTION 'a request is approved when it passed every stage of its policy';
+        END IF;
         RETURN NEW;
     """,
 )
@@ -138,14 +198,25 @@ STAGE_FIXED = pgtrigger.Trigger(
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
     func="""
-        IF (OLD.request_id, OLD.revision, OLD.position, OLD.groups, OLD.permission, OLD.quorum, OLD.escalate_to, OLD.at_end)
-           IS DISTINCT FROM (NEW.request_id, NEW.revision, NEW.position, NEW.groups, NEW.permission, NEW.quorum,
-                             NEW.escalate_to, NEW.at_end) OR NEW.due_at < OLD.due_at THEN
+        IF (OLD.request_id, OLD.revision, OLD.position, OLD.name, OLD.groups, OLD.permission, OLD.quorum, OLD.escalate_to,
+            OLD.at_end, OLD.due_hours, OLD.business_hours)
+           IS DISTINCT FROM (NEW.request_id, NEW.revision, NEW.position, NEW.name, NEW.groups, NEW.permission, NEW.quorum,
+            NEW.escalate_to, NEW.at_end, NEW.due_hours, NEW.business_hours)
+           OR NEW.due_at < OLD.due_at OR (OLD.due_at IS NOT NULL AND NEW.due_at IS NULL) THEN
             RAISE EXCEPTION 'a stage does not change once it was resolved, but for more time';
         END IF;
+        IF OLD.due_at IS NULL AND NEW.due_at IS NOT NULL AND coalesce(NEW.due_at < statement_timestamp()
+           + make_interval(hours => NEW.due_hours) - interval '1 minute', TRUE) THEN
+            RAISE EXCEPTION 'a stage has the time that its policy gives it';
+        END IF;
         IF NEW.escalated_at IS DISTINCT FROM OLD.escalated_at AND (OLD.escalated_at IS NOT NULL
-           OR OLD.at_end <> 'escalate' OR OLD.due_at IS NULL OR NEW.escalated_at < OLD.due_at) THEN
+           OR OLD.at_end <> 'escalate' OR OLD.due_at IS NULL OR statement_timestamp() < OLD.due_at) THEN
             RAISE EXCEPTION 'a stage escalates once, when it is overdue';
+        END IF;
+        IF NEW.state = 'open' AND OLD.state = 'waiting' AND EXISTS (
+            SELECT 1 FROM approvals_requeststage s WHERE s.request_id = NEW.request_id AND s.revision = NEW.revision
+               AND s.position < NEW.position AND s.state <> 'approved') THEN
+            RAISE EXCEPTION 'a stage waits for its turn';
         END IF;
         IF NEW.state = 'approved' AND OLD.state <> 'approved' AND NEW.quorum > approvals_counting(NEW.id) THEN
             RAISE EXCEPTION 'a stage needs its quorum of votes';
@@ -163,6 +234,14 @@ STAGE_BEGINS = pgtrigger.Trigger(
             SELECT 1 FROM approvals_request r
              WHERE r.id = NEW.request_id AND r.state = 'open' AND r.revision = NEW.revision) THEN
             RAISE EXCEPTION 'a stage begins undecided, in an open request';
+        END IF;
+        IF (NEW.state = 'open' AND NEW.position <> 1) OR NOT EXISTS (
+            SELECT 1 FROM approvals_request r JOIN approvals_policystage p ON p.policy_id = r.policy_id
+             WHERE r.id = NEW.request_id AND p.name = NEW.name AND p.groups = NEW.groups
+               AND p.permission = NEW.permission AND p.quorum <= NEW.quorum AND p.escalate_to = NEW.escalate_to
+               AND p.at_end = NEW.at_end AND p.due_hours IS NOT DISTINCT FROM NEW.due_hours
+               AND p.business_hours = NEW.business_hours) THEN
+            RAISE EXCEPTION 'a stage is one of its policy, and waits for its turn';
         END IF;
         RETURN NEW;
     """,
@@ -192,6 +271,9 @@ DELEGATION_FIXED = pgtrigger.Trigger(
            (OLD.principal_id, OLD.delegate_id, OLD.starts_at, OLD.ends_at, OLD.reason)
            IS DISTINCT FROM (NEW.principal_id, NEW.delegate_id, NEW.starts_at, NEW.ends_at, NEW.reason) THEN
             RAISE EXCEPTION 'a delegation can only be revoked, once';
+        END IF;
+        IF NEW.revoked_at < statement_timestamp() - interval '1 minute' THEN
+            RAISE EXCEPTION 'a delegation ends now, never in hindsight';
         END IF;
         RETURN NEW;
     """,
@@ -228,13 +310,19 @@ VOTE_SEPARATION_OF_DUTIES = pgtrigger.Trigger(
                            OR v.on_behalf_of_id IN (NEW.approver_id, principal))) THEN
             RAISE EXCEPTION 'nobody decides twice in a request, not even through somebody else';
         END IF;
-        IF NEW.on_behalf_of_id IS NOT NULL AND NOT EXISTS (
-            SELECT 1 FROM approvals_delegation d JOIN accounts_user u ON u.id = d.delegate_id AND u.is_active
-             WHERE d.principal_id = NEW.on_behalf_of_id AND d.delegate_id = NEW.approver_id AND d.revoked_at IS NULL
-               AND d.starts_at <= statement_timestamp() AND d.ends_at > statement_timestamp()) THEN
+        PERFORM 1 FROM approvals_delegation d
+          WHERE d.principal_id = NEW.on_behalf_of_id AND d.delegate_id = NEW.approver_id AND d.revoked_at IS NULL
+            AND d.starts_at <= statement_timestamp() AND d.ends_at > statement_timestamp() FOR SHARE;
+        IF NEW.on_behalf_of_id IS NOT NULL AND NOT FOUND THEN
             RAISE EXCEPTION 'nobody decides for somebody else without a delegation that runs';
         END IF;
-        IF NOT approvals_has_right(principal, stage.id) THEN
+        IF NEW.via <> '' AND (NEW.via = asked.requester_via OR EXISTS (
+               SELECT 1 FROM approvals_vote v WHERE v.request_id = asked.id AND v.via = NEW.via))
+           AND EXISTS (SELECT 1 FROM accounts_user u WHERE u.id = NEW.approver_id AND NOT u.is_demo) THEN
+            RAISE EXCEPTION 'one operating-system user does not stand on both sides of a request';
+        END IF;
+        IF NOT EXISTS (SELECT 1 FROM accounts_user u WHERE u.id = NEW.approver_id AND u.is_active)
+           OR approvals_administers(NEW.approver_id) OR NOT approvals_has_right(principal, stage.id) THEN
             RAISE EXCEPTION 'a vote counts only from an active account that may decide this stage';
         END IF;
         RETURN NEW;

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Now
 
 from governance.accounts.models import User
 from governance.approvals import eligibility
-from governance.approvals.models import PolicyStage, Request, RequestStage, StageApprover, Vote
+from governance.approvals.models import PolicyStage, Request, RequestStage, Vote
 from governance.approvals.states import RequestState, StageState
 
 
@@ -27,6 +28,24 @@ def approvers(kind: str) -> QuerySet[User]:
     ).distinct()
 
 
+def decides(user: User) -> bool:
+    """Whether approvals are anything to the account: it may decide some stage of a policy in force, or an open one by name,
+    or decides for somebody, or has decided before."""
+    roles = sorted(user.roles())
+    stages = PolicyStage.objects.filter(policy__active=True).filter(
+        Q(groups__overlap=roles)
+        | Q(fallback__overlap=roles)
+        | Q(escalate_to__overlap=roles)
+        | Q(permission__in=sorted(user.rights()))
+    )
+    return (
+        stages.exists()
+        or bool(eligibility.principals(user))
+        or RequestStage.objects.filter(named__user=user, state__in=[StageState.OPEN, StageState.WAITING]).exists()
+        or Vote.objects.filter(approver=user).exists()
+    )
+
+
 def why_not(user: User, request: Request) -> str | None:
     """The reason that keeps an account from deciding a request now, in words for that account; None if nothing does."""
     refusal = eligibility.standing(user, request).refusal
@@ -34,22 +53,52 @@ def why_not(user: User, request: Request) -> str | None:
 
 
 def inbox(user: User) -> QuerySet[Request]:
-    """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first."""
-    if not user.is_active:
+    """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first.
+
+    ``hat`` is the account that it would decide for: itself if it can.
+    """
+    if not user.is_active or user.has_right("administer"):
         return Request.objects.none()
+    hats: list[When] = []
     found = Q(pk__in=())
     for hat in (user, *eligibility.principals(user)):
         stages = _open_stages().filter(eligibility.has_right(hat))
         theirs = Q(Exists(stages)) & ~Q(Exists(_votes().filter(eligibility.involves(hat))))
-        found |= theirs if hat == user else theirs & ~eligibility.in_conflict_with(hat)
-    first = _open_stages().order_by("position", "name")
+        theirs = theirs if hat == user else theirs & ~eligibility.in_conflict_with(hat)
+        found |= theirs
+        hats.append(When(theirs, then=Value(hat.pk)))
+    alone = len(hats) == 1
     return (
         Request.objects.filter(found, state=RequestState.OPEN)
         .exclude(eligibility.in_conflict_with(user))
         .exclude(Exists(_votes().filter(eligibility.involves(user))))
         .select_related("requester")
-        .annotate(stage_name=Subquery(first.values("name")[:1]), due_at=Subquery(first.values("due_at")[:1]))
+        .annotate(
+            stage_name=Subquery(_open_stages().order_by("position", "name").values("name")[:1]),
+            due_at=Subquery(_open_stages().order_by(F("due_at").asc(nulls_last=True)).values("due_at")[:1]),
+            hat=Value(user.pk) if alone else Case(*hats, output_field=BigIntegerField()),
+        )
         .order_by("opened_at", "pk")
+    )
+
+
+def waiting_by_kind(user: User) -> list[dict[str, Any]]:
+    """How many requests wait for the account, by kind, and how many of those are overdue."""
+    late = Count("pk", filter=Q(due_at__lt=Now(), stopped_at=None))
+    found = inbox(user).order_by("kind").values("kind").annotate(number=Count("pk"), overdue=late)
+    return [{name: row[name] for name in ("kind", "number", "overdue")} for row in found]
+
+
+def visible_to(user: User) -> QuerySet[Request]:
+    """All requests for those who view directives or exceptions; else those the account has part in: it asked for it, was
+    named for it, has decided in it or could decide it now."""
+    requests = Request.objects.select_related("requester", "policy")
+    if user.has_right("view_directives") or user.has_right("view_exceptions"):
+        return requests
+    named = RequestStage.objects.filter(request=OuterRef("pk"), named__user=user)
+    decided = Vote.objects.filter(request=OuterRef("pk"), approver=user)
+    return requests.filter(
+        Q(requester=user) | Q(Exists(named)) | Q(Exists(decided)) | Q(pk__in=inbox(user).order_by().values("pk"))
     )
 
 
@@ -77,16 +126,6 @@ def stages_of(kind: str) -> QuerySet[PolicyStage]:
     return PolicyStage.objects.filter(policy__kind=kind, policy__active=True).order_by("position", "name")
 
 
-def may_see(user: User, request: Request) -> bool:
-    """Whether somebody takes part in a request: asked for it, was named for a stage of it, decided in it, or could now."""
-    return (
-        request.requester_id == user.pk
-        or StageApprover.objects.filter(stage__request=request, user=user).exists()
-        or request.votes.filter(eligibility.involves(user)).exists()
-        or inbox(user).filter(pk=request.pk).exists()
-    )
-
-
 def checks(user: User, request: Request) -> list[tuple[str, str, bool]]:
     """What is looked at before an account may decide a request: what holds, in words, and whether it is in order."""
     conflict = eligibility.conflict_of(user, request)
@@ -112,8 +151,5 @@ def _without_preface(text: str) -> str:
 
 
 def requests_about(subject: str) -> QuerySet[Request]:
-    return (
-        Request.objects.filter(subject=subject)
-        .select_related("requester")
-        .prefetch_related("stages", "votes__approver")
-    )
+    """The requests about a subject, the newest first."""
+    return Request.objects.filter(subject=subject).select_related("requester")

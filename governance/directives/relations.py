@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from governance.accounts import objects
-from governance.accounts.actor import Actor
+from governance.accounts.models import User
 from governance.approvals import relations
 from governance.directives.models import Directive
 
 
-def of_request(actor: Actor, directive: Directive) -> dict[str, set[int]]:
+def of_request(user: User | None, directive: Directive) -> dict[str, set[int]]:
     """For every relation that a directive's requests offer, the accounts that stand in it now."""
-    above = relations.of_requester(actor.user) if actor.user else {}
+    above = relations.of_requester(user) if user else {}
     counsel = objects.holders(objects.COUNSEL, directive).values_list("pk", flat=True)
     return above | {relations.CASE_COUNSEL.name: set(counsel)}

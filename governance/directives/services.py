@@ -177,7 +177,7 @@ def edit_draft(
     if position is not None:
         directive.position = position
     directive.save(update_fields=["title", "position"])
-    record(actor, directive, "edited", version=version.number)
+    record(actor, directive, "edited", version=version.number, content=content.digest(version))
     return version
 
 

@@ -55,6 +55,12 @@ def with_statement(version: DirectiveVersion, statement: VersionStatement) -> Qu
     return Question(version.directive, version, statement, marker)
 
 
+def is_saved(question: Question) -> bool:
+    """Whether the question is about its version as it is stored, not about what is being typed or another reading."""
+    version = question.version
+    return bool(version.pk) and _plain(question.statement) == _plain(VersionStatement.of(version))
+
+
 def _question(version: DirectiveVersion, stated: dict[str, Any]) -> Question:
     reader = Reader.of_catalog()
     changes: dict[str, Any] = {}

@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Lower, Now
 
+from governance.accounts import objects
 from governance.accounts.models import User
-from governance.catalog.models import ModelCapability
-from governance.directives.models import DirectiveVersion
+from governance.accounts.rights import OPERATOR
+from governance.approvals.relations import MODEL_STEWARD
+from governance.catalog.models import AIModel, ModelCapability
+from governance.directives import relations
+from governance.directives.models import Directive, DirectiveVersion
 from governance.people import queries as people
 from governance.people.models import Person
-from governance.waivers.models import ExceptionRequest, Licence, Waiver
-from governance.waivers.states import ExceptionState
+from governance.waivers.models import (
+    ExceptionCapability,
+    ExceptionDraft,
+    ExceptionRequest,
+    Licence,
+    Waiver,
+    WaiverCapability,
+)
+from governance.waivers.states import DraftState, ExceptionState
 
-WHO_MAY_FILE = "You can file exceptions for people who report to you, or who belong to an organisation that you own."
 
+def people_to_file_for(user: User) -> QuerySet[Person]:
+    """Those whom an account may file for: who reports to it, directly or indirectly, and the members of organisations that it
+    owns; for operators also who has no manager.
 
-def may_file_for(user: User, person: Person) -> bool:
-    """Whether the person reports to the user, directly or indirectly, or belongs to an organisation of theirs; never oneself."""
-    return user.is_active and people_in_care_of(user).filter(pk=person.pk).exists()
+    Never oneself, whatever the account's role.
+    """
+    if not user.is_active:
+        return Person.objects.none()
+    me = people.person_of(user)
+    theirs = _in_care_of(user, me)
+    if OPERATOR in user.roles():
+        theirs |= Q(manager=None)
+    found = Person.objects.filter(theirs)
+    return found if me is None else found.exclude(pk=me.pk)
 
 
 def people_in_care_of(user: User) -> QuerySet[Person]:
-    """For whom the account may file: the reports of its person, and the members of organisations that it owns."""
+    """The reports of an account's person, and the members of organisations that it owns; never oneself."""
     me = people.person_of(user)
+    return Person.objects.filter(_in_care_of(user, me)).exclude(pk=me.pk if me else "")
+
+
+def _in_care_of(user: User, me: Person | None) -> Q:
     found = Q(organisation__in=people.organisations_of(user))
-    if me is not None:
-        found |= Q(pk__in=people.reports_of(me.pk).values("pk"))
-    return Person.objects.filter(found).exclude(pk=me.pk if me else "")
+    return found | Q(pk__in=people.reports_of(me.pk).values("pk")) if me is not None else found
+
+
+def may_file_for(user: User, person: Person) -> bool:
+    """Whether the account may file for the person."""
+    return people_to_file_for(user).filter(pk=person.pk).exists()
+
+
+def related_to(user: User | None, directive: Directive, models: Collection[AIModel]) -> dict[str, set[int]]:
+    """For every relation that a policy for exceptions may name, the accounts that stand in it to a request of ``user``."""
+    stewards = objects.holders(objects.STEWARD, *models).values_list("pk", flat=True)
+    return relations.of_request(user, directive) | {MODEL_STEWARD.name: set(stewards)}
 
 
 def licence_has(licence: Licence, items: Sequence[ModelCapability]) -> bool:
@@ -69,6 +103,68 @@ def people_drawing(licence: Licence, starts: datetime, ends: datetime, *, other_
         .distinct()
         .count()
     )
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A model capability that is asked for already for a person, or that a waiver gives them (``until`` then)."""
+
+    person_id: str
+    item_id: int
+    exception_id: int
+    until: datetime | None
+
+    @property
+    def words(self) -> str:
+        if self.until is None:
+            return f"Exception {self.exception_id} for the same person asks for that already and is still open"
+        return f"The waiver of exception {self.exception_id} gives that already, until {self.until:%Y-%m-%d}"
+
+
+def overlaps(directive: Directive, person_ids: Collection[str]) -> list[Overlap]:
+    """What is asked for or given already from a directive for some people, one entry for each model capability."""
+    asked = ExceptionCapability.objects.filter(
+        request__directive=directive, request__person__in=person_ids,
+        request__state__in=[ExceptionState.OPEN, ExceptionState.WAITING],
+    )  # fmt: skip
+    given = WaiverCapability.objects.filter(
+        waiver__directive=directive, waiver__person__in=person_ids, waiver__ended_at=None, waiver__ends_at__gt=Now()
+    )
+    found = [
+        Overlap(person, item, exception, None)
+        for person, item, exception in asked.values_list("request__person", "model_capability", "request").order_by(
+            "request"
+        )
+    ]
+    return found + [
+        Overlap(*row)
+        for row in given.values_list(
+            "waiver__person", "model_capability", "waiver__request", "waiver__ends_at"
+        ).order_by("waiver")
+    ]
+
+
+def drafts_of(user: User) -> QuerySet[ExceptionDraft]:
+    """The drafts that an account may go on with: its own, and those asked for that wait for it to take them up.
+
+    What somebody asked for waits for their manager; where that one has no account, for whoever stands above them; where there
+    is no manager, for the owners of their organisation and the operators.
+    """
+    mine = Q(author=user)
+    free = Q(author=None) | Q(author__is_active=False)
+    me = people.person_of(user)
+    theirs = Q(asked_by__manager=None, asked_by__organisation__in=people.organisations_of(user))
+    if me is not None:
+        account = User.objects.annotate(address=Lower("email")).filter(
+            is_active=True, address=Lower(OuterRef("asked_by__manager__email"))
+        )
+        theirs |= Q(asked_by__manager=me) | (Q(asked_by__in=people.reports_of(me.pk)) & ~Q(Exists(account)))
+    if OPERATOR in user.roles():
+        theirs |= Q(asked_by__isnull=False, asked_by__manager=None)
+    found = ExceptionDraft.objects.filter(mine | (free & theirs), state=DraftState.DRAFT)
+    if me is not None:
+        found = found.exclude(asked_by=me)
+    return found.select_related("directive", "asked_by", "author")
 
 
 def decided_before(request: ExceptionRequest) -> dict[str, int]:

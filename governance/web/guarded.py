@@ -97,10 +97,14 @@ def _told(question: Question, found: Preview, *, shown: bool) -> dict[str, Any]:
 
 
 def guards(actor: Actor, question: Question) -> bool:
-    """Whether figures of the version are kept from the actor: a draft whose rule asks for sensitive values."""
-    draft = question.version.state == VersionState.DRAFT
+    """Whether figures of the version are kept from the actor: a draft whose rule asks for sensitive values.
+
+    A draft as it was saved is on record with whoever wrote it; it is exact unless few people decide what its rule does.
+    """
+    if question.version.state != VersionState.DRAFT or not _guards(actor):
+        return False
     tree = language.parse(candidates.content.expand(question.statement.rule))
-    return draft and _guards(actor) and language.uses_sensitive(tree)
+    return language.uses_sensitive(tree) and not (candidates.is_saved(question) and _shows(question))
 
 
 def _guards(actor: Actor) -> bool:

@@ -11,6 +11,7 @@ from governance.accounts.models import User
 from governance.approvals import queries as approvals
 from governance.directives import queries as directives
 from governance.enforcement import queries as enforcement
+from governance.notifications import queries as notifications
 from governance.people import queries as people
 
 
@@ -61,25 +62,26 @@ def build(request: HttpRequest) -> list[Group]:
         if user.has_right(right):
             add(title, name, icon, text)
     waiting = approvals.inbox(user).count()
-    if waiting or user.roles() & APPROVERS:
+    if waiting or approvals.decides(user):
         add("", "approvals", "stamp", "Approvals", count=waiting)
     person = people.person_of(user)
-    owner = people.organisations_of(user).exists()
-    if owner and not user.has_right("view_people"):
+    manager, everybody = person is not None and people.is_manager(person), user.has_right("view_people")
+    owner = not (manager and everybody) and people.organisations_of(user).exists()  # asked where it changes anything
+    if owner and not everybody:
         add("You", "people", "users", "Members", slim=True)
-    if owner or (person is not None and people.is_manager(person)):
+    if owner or manager:
         add("You", "affected", "users-round", "Affected people", slim=True)
         if not user.has_right("view_exceptions"):
             add("You", "exceptions", "file-plus", "Exceptions", slim=True)
     if not user.has_right("view_case_file"):
         for reference in directives.cases_of(user).values_list("reference", flat=True)[:_MOST_CASES]:
             add("You", "directive-case", "folder", f"Case {reference}", of=reference, slim=True)
+    add("You", "notifications", "mail-check", "Notifications", count=notifications.unread(user), slim=True)
     add("You", "my-access", "circle-user-round", "My access", slim=True)
     return list(groups.values())
 
 
 _MOST_CASES = 5
-APPROVERS = frozenset({"trust-and-safety lead", "export-control counsel", "executive"})
 
 
 def live_run(user: User) -> enforcement.Progress | None:

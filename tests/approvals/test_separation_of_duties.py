@@ -168,8 +168,8 @@ def test_a_decision_on_content_that_changed_is_refused(plain: Request) -> None:
 
 
 def test_a_superuser_bypasses_nothing(plain: Request) -> None:
-    User.objects.filter(username="admin").update(is_superuser=True)
-    admin = act("admin")
-    assert not admin.has("activate_directives")
+    User.objects.filter(username="auditor").update(is_superuser=True)
+    auditor = act("auditor")
+    assert not auditor.has("activate_directives")
     with pytest.raises(PermissionRefused, match="not an approver"):
-        services.vote(actor=admin, request=plain, verdict="approve", content_digest="d" * 64)
+        services.vote(actor=auditor, request=plain, verdict="approve", content_digest="d" * 64)

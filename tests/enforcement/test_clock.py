@@ -32,7 +32,7 @@ SET LOCAL search_path = shifted, pg_catalog, public;
 class Shifted:
     """A database of its own to those who ask, so that no other test meets its clock."""
 
-    name = "shifted"
+    name, limit = "shifted", 20.0
 
     def rows(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return DJANGO.rows(text, params)

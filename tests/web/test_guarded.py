@@ -94,7 +94,20 @@ def test_figures_of_many_stay_exact_and_small_ones_are_left_vague(sign_in: Calla
         assert place not in seen, "divided, a figure of many is figures of few"
 
 
-def test_a_saved_draft_tells_no_more_on_its_other_pages_nor_by_what_is_typed(
+def test_a_draft_as_it_was_saved_shows_its_exact_plan_where_many_decide_what_it_does(
+    sign_in: Callable[[str], Client],
+) -> None:
+    client = sign_in(DRAFTS)
+    seen = words(client.get(f"/directives/{REFERENCE}/edit"))
+    assert "17 covered, 4 unknown" in seen
+    rule = form((0, "not", "", "", ""), (1, "leaf", "person.citizenships", "includes_any", "US, IN"))
+    assert "Save the draft to see its exact plan" in words(client.post(PREVIEW, rule))
+    saved = client.post(f"/directives/{REFERENCE}/edit", rule | {"title": "Narrower"})
+    assert saved.status_code == 302, words(saved)
+    assert "Save the draft" not in words(client.get(f"/directives/{REFERENCE}/edit"))
+
+
+def test_a_saved_draft_about_few_tells_no_more_on_its_other_pages_nor_by_what_is_typed(
     alone: None, sign_in: Callable[[str], Client]
 ) -> None:
     client = sign_in(DRAFTS)

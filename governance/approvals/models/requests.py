@@ -15,9 +15,11 @@ from django.db.models.functions import Coalesce
 
 from governance.approvals.guards import (
     APPROVER_OF_OPEN_STAGE,
+    CONFLICT_OF_PERSON_AND_ACCOUNT,
     REQUEST_ALL_STAGES,
     REQUEST_BEGINS,
     REQUEST_FIXED,
+    REQUESTER_IS_PARTY,
     STAGE_BEGINS,
     STAGE_FIXED,
     VOTE_SEPARATION_OF_DUTIES,
@@ -47,6 +49,8 @@ class Request(models.Model):
     revision = models.PositiveSmallIntegerField(default=1)
     tier = models.PositiveSmallIntegerField(default=0)
     days = models.PositiveIntegerField(default=0)
+    people = models.PositiveIntegerField(default=0)
+    effect = models.CharField(max_length=10, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)  # a question is open: no clock runs
 
     class Meta:
@@ -66,6 +70,7 @@ class Request(models.Model):
             ),
             REQUEST_FIXED,
             REQUEST_BEGINS,
+            REQUESTER_IS_PARTY,
             # Each of its stages is approved, and each of those has the votes it needs.
             REQUEST_ALL_STAGES,
             pgtrigger.Protect(name="request_keep", operation=pgtrigger.Delete),
@@ -163,6 +168,7 @@ class Conflict(models.Model):
         triggers = [
             pgtrigger.Protect(name="conflict_keep", operation=pgtrigger.Update | pgtrigger.Delete),
             never_emptied("conflict"),
+            CONFLICT_OF_PERSON_AND_ACCOUNT,
         ]
 
     def __str__(self) -> str:

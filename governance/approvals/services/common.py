@@ -30,9 +30,10 @@ def account(actor: Actor) -> User:
     """The account that acts, locked so that it is not deactivated in the middle. Raises ``PermissionRefused`` without one."""
     if actor.user is None:
         raise PermissionRefused("A decision needs an account.")
-    user = User.objects.select_for_update().get(pk=actor.user.pk)
+    # Not FOR UPDATE: what refers to the account, such as another request of theirs, need not wait.
+    user = User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     if not user.is_active:
-        raise PermissionRefused("This account was deactivated; it decides nothing.")
+        raise PermissionRefused("This account was deactivated; it decides nothing.", code="inactive")
     return user
 
 
@@ -47,7 +48,7 @@ def lock_open(request_id: int) -> Request:
     """The request, locked. Raises ``WrongState`` when it is closed."""
     request = lock(request_id)
     if request.state != RequestState.OPEN:
-        raise WrongState(f"This request is closed: {request.get_state_display().lower()}.")
+        raise WrongState(f"This request is closed: {request.get_state_display().lower()}.", code="closed")
     return request
 
 
@@ -61,7 +62,7 @@ def open_request_for(subject: str) -> Request:
     """The open request about a subject, locked. Raises ``WrongState`` when there is none (any more)."""
     request = Request.objects.select_for_update().filter(subject=subject, state=RequestState.OPEN).first()
     if request is None:
-        raise WrongState(f"No request about {subject.partition(':')[2]} is open.")
+        raise WrongState(f"No request about {subject.partition(':')[2]} is open.", code="closed")
     return request
 
 
@@ -107,6 +108,5 @@ def record(actor: Actor, request: Request, act: str, **data: Any) -> None:
         also=[request.subject],
         data=data,
     )
-    ledger.publish(
-        topic=f"approval.{act}", key=request.subject, payload={"request": request.pk, "subject": request.subject}
-    )
+    payload = {"request": request.pk, "subject": request.subject, "by": actor.name}
+    ledger.publish(topic=f"approval.{act}", key=request.subject, payload=payload)

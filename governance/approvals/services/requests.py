@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
@@ -60,17 +60,39 @@ def open_request(
     if actor.user is None:
         raise PermissionRefused("A request needs an account that asks for it.")
     if Request.objects.filter(subject=subject, state=RequestState.OPEN).exists():
-        raise WrongState(f"A request about {subject.partition(':')[2]} is open already.")
-    # Locked for sharing: a new version of the policy either comes before this request or after it.
-    policy = ApprovalPolicy.objects.select_for_update(of=("self",), no_key=True).get(kind=kind, active=True)
-    request = Request.objects.create(
-        kind=kind, subject=subject, summary=summary[:300], content_digest=content_digest, policy=policy,
-        requester=actor.user, requester_via=actor.via, reason=reason, opened_at=now(), tier=risk.tier, days=risk.days,
-    )  # fmt: skip
+        raise _open_already(subject)
+    policy = _policy_in_force(kind)
+    try:
+        with transaction.atomic():
+            request = Request.objects.create(
+                kind=kind, subject=subject, summary=summary[:300], content_digest=content_digest, policy=policy,
+                requester=actor.user, requester_via=actor.via, reason=reason, opened_at=now(), tier=risk.tier,
+                days=risk.days, people=risk.people, effect=risk.effect,
+            )  # fmt: skip
+    except IntegrityError:  # another session was first
+        raise _open_already(subject) from None
     _add_conflicts(request, conflicts)
     names = _resolve(request, risk, relations or {})
     record(actor, request, "opened", kind=kind, policy=policy.version, stages=names, digest=content_digest)
     return request
+
+
+def _open_already(subject: str) -> WrongState:
+    return WrongState(f"A request about {subject.partition(':')[2]} is open already.")
+
+
+def _policy_in_force(kind: str) -> ApprovalPolicy:
+    """Shared with other requests; a new version of the policy comes either before this request or after it.
+
+    Whoever waited for the change of a policy finds the former one not in force any more, and looks once more.
+    """
+    with connection.cursor() as cursor:
+        for _ in range(2):
+            cursor.execute("SELECT id FROM approvals_approvalpolicy WHERE kind = %s AND active FOR SHARE", [kind])
+            row = cursor.fetchone()
+            if row is not None:
+                return ApprovalPolicy.objects.get(pk=row[0])
+    raise WrongState(f"The policy for {kind} is just being changed. Try again in a moment.")
 
 
 @transaction.atomic
@@ -97,8 +119,10 @@ def revise(
             stage.save(update_fields=["state"])
     request.revision += 1
     request.content_digest, request.summary, request.stopped_at = content_digest, summary[:300], None
-    request.tier, request.days = risk.tier, risk.days
-    request.save(update_fields=["revision", "content_digest", "summary", "stopped_at", "tier", "days"])
+    request.tier, request.days, request.people, request.effect = risk.tier, risk.days, risk.people, risk.effect
+    request.save(
+        update_fields=["revision", "content_digest", "summary", "stopped_at", "tier", "days", "people", "effect"]
+    )
     _add_conflicts(request, conflicts)
     names = _resolve(request, risk, relations or {})
     record(actor, request, "revised", digest=content_digest, revision=request.revision, voided=voided, stages=names)

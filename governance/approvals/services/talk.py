@@ -20,7 +20,7 @@ def comment(*, actor: Actor, request: Request, words: str) -> Comment:
     """A remark by the requester, or by somebody who decides or has decided."""
     request = lock_open(request.pk)
     user = account(actor)
-    if not _takes_part(user, request):
+    if not eligibility.takes_part(user, request):
         raise PermissionRefused("Those who ask and those who decide comment on a request.")
     found = Comment.objects.create(request=request, author=user, text=_words(words), at=now())
     record(actor, request, "commented")
@@ -34,7 +34,7 @@ def ask_back(*, actor: Actor, request: Request, words: str) -> Comment:
     user = account(actor)
     standing = eligibility.standing(user, request)
     if standing.refusal is not None:
-        raise PermissionRefused(standing.refusal.text)
+        raise PermissionRefused(standing.refusal.text, code=standing.refusal.code)
     if request.stopped_at is not None:
         raise WrongState("A question is open already. It is the requester's turn.")
     moment = now()
@@ -89,7 +89,7 @@ def hand_over(*, actor: Actor, request: Request, stage_id: int, to: User, reason
     reason = _words(reason, "reason")
     conflict = eligibility.conflict_of(user, request)
     if conflict is not None:
-        raise PermissionRefused(conflict.text)
+        raise PermissionRefused(conflict.text, code=conflict.code)
     if to.pk == user.pk:
         raise PermissionRefused("Nobody names themselves.")
     if not to.is_active or eligibility.conflict_of(to, request) is not None:
@@ -99,14 +99,6 @@ def hand_over(*, actor: Actor, request: Request, stage_id: int, to: User, reason
     named = StageApprover.objects.create(stage=stage, user=to, path=f"named by {user}: {reason}"[:300], named_at=now())
     record(actor, request, "handed_over", stage=stage.name, to=to.username, reason=reason)
     return named
-
-
-def _takes_part(user: User, request: Request) -> bool:
-    return (
-        request.requester_id == user.pk
-        or request.votes.filter(approver=user).exists()
-        or eligibility.standing(user, request).refusal is None
-    )
 
 
 def _words(given: str, field: str = "text") -> str:

@@ -46,15 +46,16 @@ def vote(
     request = lock_open(request.pk)
     user = account(actor)
     if request.content_digest != content_digest:
-        raise WrongState("What was asked for has changed. Read it again before you decide.")
+        raise WrongState("What was asked for has changed. Read it again before you decide.", code="content_changed")
+    eligibility.hold_delegations(user)
     if extra_conflict is not None:
-        raise PermissionRefused(extra_conflict)
+        raise PermissionRefused(extra_conflict, code="conflict")
     standing = eligibility.standing(user, request)
     if standing.refusal is not None:
-        raise PermissionRefused(standing.refusal.text)
+        raise PermissionRefused(standing.refusal.text, code=standing.refusal.code)
     same_hands = _same_hands(actor, user, request)
     if same_hands is not None:
-        raise PermissionRefused(same_hands)
+        raise PermissionRefused(same_hands, code="same_hands")
     stage, principal = standing.stage, standing.on_behalf_of
     assert stage is not None
     Vote.objects.create(

@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0002_hand_over"),
+        ("accounts", "0003_personal_tokens"),
     ]
 
     operations = [
