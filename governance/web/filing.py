@@ -25,12 +25,15 @@ from governance.waivers.queries import Overlap
 
 _FIRST = "supervised"
 _SENTENCES = {
-    "reason": "Say what stops without access: an answer",
-    "capabilities": "Choose which access: at least one",
+    "reason": "The reason",
     "days": "The number of days",
     "licence": "The licence does not fit:",
     "mitigation": "What keeps it safe",
     "attachments": "Files:",
+}
+_REQUIRED = {
+    ("reason", "is required"): "Say what stops without access: an answer is required",
+    ("capabilities", "is required"): "Choose which access: at least one is required",
 }
 
 
@@ -160,4 +163,6 @@ def errors_of(refusal: Invalid) -> list[tuple[str, str]]:
 
 
 def _in_a_sentence(field: str, words: str) -> str:
+    if (field, words) in _REQUIRED:
+        return _REQUIRED[field, words]
     return f"{_SENTENCES[field]} {words}" if field in _SENTENCES else words
