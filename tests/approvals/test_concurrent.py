@@ -18,6 +18,7 @@ from governance.approvals.hours import now
 from governance.approvals.models import Request, Vote
 from governance.errors import PermissionRefused, Refused, WrongState
 from governance.ledger.models import Entry
+from tests.approvals.policies import put_in_force
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -31,8 +32,12 @@ def act(name: str) -> Actor:
 
 
 def policy(*stages: dict[str, Any]) -> Any:
-    written = services.write_policy(actor=MACHINE, kind=KIND, stages=stages)
-    return services.activate_policy(actor=MACHINE, policy_id=written.pk)
+    return put_in_force(KIND, *stages)
+
+
+def approve_policy() -> Any:
+    """The second version takes force, by its approval."""
+    return services.decide_policy(actor=act("peter"), kind=KIND, version=2, verdict="approve")
 
 
 def asked(subject: str = "directive:X") -> Request:
@@ -177,14 +182,14 @@ def test_an_approval_against_an_edit(first: str, committed: None, holding: Any) 
 @pytest.mark.parametrize("first", ["request", "policy"])
 def test_a_request_against_a_policy_that_takes_force(first: str, committed: None, holding: Any) -> None:
     """The request has the stages of one version, whole: of the version that it names."""
-    written = services.write_policy(
-        actor=MACHINE, kind=KIND,
+    services.propose_policy(
+        actor=act("admin"), kind=KIND,
         stages=[{"name": "Lead", "position": 1, "groups": [LEAD]}, {"name": "Executive", "position": 2, "groups": [EXECUTIVE]}],
     )  # fmt: skip
     begun = holding("approval.opened" if first == "request" else "approval_policy.activated")
 
     def activate() -> Any:
-        return services.activate_policy(actor=MACHINE, policy_id=written.pk)
+        return approve_policy()
 
     acts = (asked, later(begun, activate)) if first == "request" else (later(begun, asked), activate)
     _, refusals = sorted_out(at_once(*acts))
@@ -197,12 +202,12 @@ def test_a_request_against_a_policy_that_takes_force(first: str, committed: None
 
 def test_an_approval_against_a_policy_that_takes_force_keeps_its_stages(committed: None) -> None:
     request = asked()
-    written = services.write_policy(
-        actor=MACHINE, kind=KIND, stages=[{"name": "Two", "position": 1, "groups": [LEAD, EXECUTIVE], "quorum": 2}]
+    services.propose_policy(
+        actor=act("admin"), kind=KIND, stages=[{"name": "Two", "position": 1, "groups": [LEAD, EXECUTIVE], "quorum": 2}]
     )
     _, refusals = sorted_out(
         at_once(
-            voting(request, "idris"), lambda: services.activate_policy(actor=MACHINE, policy_id=written.pk)
+            voting(request, "idris"), approve_policy
         )
     )  # fmt: skip
     assert refusals == []

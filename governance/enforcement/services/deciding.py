@@ -37,9 +37,13 @@ class Subject:
     refusal: Callable[[Actor, Request], Refusal | None] = lambda actor, request: None
 
 
-def _vote_directive(actor: Actor, name: str, verdict: str, comment: str, seen: str, condition: str) -> None:
+def _refuse_condition(condition: str) -> None:
     if condition.strip():
-        raise Invalid("Nobody accepts the conditions of a directive.", [("condition", "goes with exceptions only")])
+        raise Invalid("Nobody would accept a condition here.", [("condition", "goes with exceptions only")])
+
+
+def _vote_directive(actor: Actor, name: str, verdict: str, comment: str, seen: str, condition: str) -> None:
+    _refuse_condition(condition)
     lifecycle.vote(actor=actor, reference=name, verdict=verdict, comment=comment, seen=seen)
 
 
@@ -47,6 +51,14 @@ def _vote_exception(actor: Actor, name: str, verdict: str, comment: str, seen: s
     waivers.decide_exception(
         actor=actor, exception_id=int(name), verdict=verdict, comment=comment, seen=seen, condition=condition
     )
+
+
+def _vote_policy(actor: Actor, name: str, verdict: str, comment: str, seen: str, condition: str) -> None:
+    _refuse_condition(condition)
+    kind, _, version = name.partition(":")
+    approvals.decide_policy(
+        actor=actor, kind=kind, version=int(version), verdict=verdict, comment=comment, seen=seen
+    )  # fmt: skip
 
 
 _SUBJECTS: dict[str, Subject] = {
@@ -64,6 +76,13 @@ _SUBJECTS: dict[str, Subject] = {
         pass_time=lambda actor, name, request_id: waivers.pass_time(
             actor=actor, exception_id=int(name), request_id=request_id
         ),
+    ),
+    "approval-policy": Subject(
+        vote=_vote_policy,
+        withdraw=lambda actor, name: _ignore(
+            approvals.withdraw(actor=actor, request=approvals.open_request_for(f"approval-policy:{name}"))
+        ),
+        pass_time=lambda actor, name, request_id: approvals.pass_time(actor=actor, request_id=request_id),
     ),
 }
 

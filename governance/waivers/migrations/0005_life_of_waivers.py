@@ -11,8 +11,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directives", "0005_shorten_waivers"),
-        ("people", "0002_no_circles"),
+        ("directives", "0006_shorten_waivers"),
+        ("people", "0004_held_verdicts"),
         ("waivers", "0004_drafts_and_edits"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directives", "0004_writers_and_second_person"),
+        ("directives", "0005_object_permissions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0003_personal_tokens"),
+        ("accounts", "0004_view_rights"),
     ]
 
     operations = [
@@ -22,6 +22,8 @@ class Migration(migrations.Migration):
                     ("edit_case_file", "Edit case files"),
                     ("view_people", "View people without sensitive values"),
                     ("manage_people", "Import people"),
+                    ("view_held", "View held changes"),
+                    ("confirm_held", "Confirm or refuse held changes"),
                     ("view_covered", "View lists of covered people"),
                     ("reveal_sensitive", "Reveal sensitive values with a purpose"),
                     ("view_exceptions", "View all exceptions"),
@@ -29,6 +31,7 @@ class Migration(migrations.Migration):
                     ("break_glass", "Open a waiver at once together with a second person, for at most four hours"),
                     ("view_ledger", "View the ledger"),
                     ("export_case", "Export case files"),
+                    ("view_rights", "View who can do what"),
                     ("administer", "Administer accounts, roles, tokens and settings"),
                     ("manage_catalog", "Load the catalog"),
                 ],
