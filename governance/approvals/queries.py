@@ -40,8 +40,10 @@ def inbox(user: User) -> QuerySet[Request]:
     found = Q(pk__in=())
     for hat in (user, *eligibility.principals(user)):
         stages = _open_stages().filter(eligibility.has_right(hat))
-        theirs = Q(Exists(stages)) & ~Q(Exists(_votes().filter(eligibility.involves(hat))))
-        found |= theirs if hat == user else theirs & ~eligibility.in_conflict_with(hat)
+        theirs = Q(Exists(stages))
+        if hat != user:
+            theirs &= ~Q(Exists(_votes().filter(eligibility.involves(hat)))) & ~eligibility.in_conflict_with(hat)
+        found |= theirs
     first = _open_stages().order_by("position", "name")
     return (
         Request.objects.filter(found, state=RequestState.OPEN)

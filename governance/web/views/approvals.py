@@ -35,6 +35,8 @@ def inbox(request: Visit) -> HttpResponse:
     if not request.user.roles() & APPROVERS:
         raise PermissionRefused("Approvals are for trust-and-safety leads, export-control counsel and executives.")
     page = LIST.page(request, queries.inbox(request.user))
+    if not any(page.filters.values()):
+        request.waiting = page.total  # counted once, for the page and the navigation
     decided = Request.objects.filter(votes__approver=request.user).select_related("requester")[:10]
     return render(request, "approvals/inbox.html", {"page": page, "decided": decided})
 
