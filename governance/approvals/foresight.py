@@ -37,8 +37,8 @@ def foresee(*, kind: str, risk: Risk, requester: User, about: Collection[str]) -
     ids = {pk: {user.pk for user in users} for pk, users in could.items()}
     found = []
     for stage in stages:
-        short = eligibility.unfilled([place for place in places if place.position <= stage.position], ids)
-        found.append(Foreseen(stage, could[stage.pk], short is None or short.pk != stage.pk))
+        short = eligibility.unfilled([place.pk for place in places if place.position <= stage.position], ids)
+        found.append(Foreseen(stage, could[stage.pk], short != stage.pk))
     return found
 
 

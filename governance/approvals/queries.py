@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BigIntegerField, Case, Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Now
 
 from governance.accounts.models import User
 from governance.approvals import eligibility
-from governance.approvals.models import PolicyStage, Request, RequestStage, Vote
+from governance.approvals.models import ApprovalPolicy, Delegation, PolicyStage, Request, RequestStage, Vote
 from governance.approvals.states import RequestState, StageState
 
 
@@ -31,18 +47,17 @@ def approvers(kind: str) -> QuerySet[User]:
 def decides(user: User) -> bool:
     """Whether approvals are anything to the account: it may decide some stage of a policy in force, or an open one by name,
     or decides for somebody, or has decided before."""
+    return may_delegate(user) or bool(eligibility.principals(user)) or Vote.objects.filter(approver=user).exists()
+
+
+def _stages_for(user: User) -> QuerySet[PolicyStage]:
+    """The stages of policies in force that the account may decide by its roles and rights."""
     roles = sorted(user.roles())
-    stages = PolicyStage.objects.filter(policy__active=True).filter(
+    return PolicyStage.objects.filter(policy__active=True).filter(
         Q(groups__overlap=roles)
         | Q(fallback__overlap=roles)
         | Q(escalate_to__overlap=roles)
         | Q(permission__in=sorted(user.rights()))
-    )
-    return (
-        stages.exists()
-        or bool(eligibility.principals(user))
-        or RequestStage.objects.filter(named__user=user, state__in=[StageState.OPEN, StageState.WAITING]).exists()
-        or Vote.objects.filter(approver=user).exists()
     )
 
 
@@ -61,13 +76,13 @@ def inbox(user: User) -> QuerySet[Request]:
         return Request.objects.none()
     hats: list[When] = []
     found = Q(pk__in=())
-    for hat in (user, *eligibility.principals(user)):
+    for hat in (user, *eligibility.principals(user)) if user.is_active else ():
         stages = _open_stages().filter(eligibility.has_right(hat))
         theirs = Q(Exists(stages)) & ~Q(Exists(_votes().filter(eligibility.involves(hat))))
         theirs = theirs if hat == user else theirs & ~eligibility.in_conflict_with(hat)
         found |= theirs
         hats.append(When(theirs, then=Value(hat.pk)))
-    alone = len(hats) == 1
+    alone = len(hats) <= 1
     return (
         Request.objects.filter(found, state=RequestState.OPEN)
         .exclude(eligibility.in_conflict_with(user))
@@ -153,3 +168,46 @@ def _without_preface(text: str) -> str:
 def requests_about(subject: str) -> QuerySet[Request]:
     """The requests about a subject, the newest first."""
     return Request.objects.filter(subject=subject).select_related("requester")
+
+
+def delegations_of(user: User) -> QuerySet[Delegation]:
+    """Those the account gave or holds, newest first; an administrator's are those of everybody, since one may end them."""
+    found = Delegation.objects.select_related("principal", "delegate").annotate(
+        over=ExpressionWrapper(Q(revoked_at__isnull=False) | Q(ends_at__lte=Now()), BooleanField()),
+        begun=ExpressionWrapper(Q(starts_at__lte=Now()), BooleanField()),
+    )
+    return found if user.has_right("administer") else found.filter(Q(principal=user) | Q(delegate=user))
+
+
+def may_delegate(user: User) -> bool:
+    """Whether the account has anything of its own that somebody could decide for it."""
+    named = RequestStage.objects.filter(named__user=user, state__in=[StageState.OPEN, StageState.WAITING])
+    return _stages_for(user).exists() or named.exists()
+
+
+@dataclass(frozen=True)
+class VersionOfPolicy:
+    """A version of a policy with what became of it; ``request`` asked for its approval, unless it came with the product."""
+
+    policy: ApprovalPolicy
+    request: Request | None
+
+    @property
+    def state(self) -> str:
+        if self.policy.active:
+            return "in force"
+        if self.request is None or self.request.state == RequestState.APPROVED:
+            return "superseded"
+        return str(self.request.state)
+
+
+def policies_of(*kinds: str) -> list[VersionOfPolicy]:
+    """Every version of every policy, or of those kinds; by kind, the newest first."""
+    found = ApprovalPolicy.objects.select_related("author").prefetch_related("stages").order_by("kind", "-version")
+    if kinds:
+        found = found.filter(kind__in=kinds)
+    asked = Request.objects.filter(kind="approval.policy").select_related("requester").order_by("pk")
+    by_subject = {request.subject: request for request in asked}
+    return [
+        VersionOfPolicy(policy, by_subject.get(f"approval-policy:{policy.kind}:{policy.version}")) for policy in found
+    ]

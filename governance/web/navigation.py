@@ -41,6 +41,7 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
     ("Look up", "gateways", "badge-check", "Gateways", "view_directives"),
     ("Look up", "history", "landmark", "Legal history", "view_ledger"),
+    ("Administer", "policies", "scale", "Approval policies", "administer"),
 )
 
 

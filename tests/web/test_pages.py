@@ -25,6 +25,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "home": ("/", DIRECTIVES),
     "find": ("/find?q=wei", EVERYBODY),
     "password": ("/password", EVERYBODY),
+    "delegations": ("/delegations", EVERYBODY),
     "my-access": ("/my-access", EVERYBODY),
     "directives": ("/directives/", DIRECTIVES),
     "directive-new": ("/directives/new", frozenset(["lucia", "tomas", "idris", "anjali"])),
@@ -45,6 +46,9 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "notifications": ("/notifications/", EVERYBODY),
     "approvals": ("/approvals/", frozenset(["idris", "peter", "maren"])),
     "approvals-decide": ("/approvals/decide", frozenset(["idris", "peter", "maren"])),
+    "policies": ("/policies/", frozenset(["admin"])),
+    "policy": ("/policies/exception/", frozenset(["admin"])),
+    "policy-edit": ("/policies/exception/edit", frozenset(["admin"])),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
     "gateways": ("/gateways", DIRECTIVES),
@@ -53,7 +57,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
     "approval-vote", "approval-act", "draft-save", "draft-delete", "draft-decline", "exception-ask", "ask-take-back",
-    "test-person-save", "test-person-remove", "notifications-read", "notifications-choose",
+    "test-person-save", "test-person-remove", "notifications-read", "notifications-choose", "delegation-revoke",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {"directive-edit", "case-document", "exception", "exception-edit", "exception-file", "approval"}

@@ -53,7 +53,7 @@ def links(html: str) -> list[str]:
         ("teo", ["/people/", "/notifications/", "/my-access"]),
         ("hana", ["/affected", "/exceptions/", "/notifications/", "/my-access"]),
         ("wei", ["/notifications/", "/my-access"]),
-        ("admin", ["/notifications/", "/my-access"]),
+        ("admin", ["/policies/", "/notifications/", "/my-access"]),
     ],
 )
 def test_the_navigation_offers_what_the_account_may_open(

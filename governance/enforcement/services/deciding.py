@@ -45,6 +45,13 @@ def _vote_exception(actor: Actor, name: str, verdict: str, comment: str, seen: s
     waivers.decide_exception(actor=actor, exception_id=int(name), verdict=verdict, comment=comment, seen=seen)
 
 
+def _vote_policy(actor: Actor, name: str, verdict: str, comment: str, seen: str) -> None:
+    kind, _, version = name.partition(":")
+    approvals.decide_policy(
+        actor=actor, kind=kind, version=int(version), verdict=verdict, comment=comment, seen=seen
+    )  # fmt: skip
+
+
 _SUBJECTS: dict[str, Subject] = {
     "directive": Subject(
         vote=_vote_directive,
@@ -60,6 +67,13 @@ _SUBJECTS: dict[str, Subject] = {
         pass_time=lambda actor, name, request_id: waivers.pass_time(
             actor=actor, exception_id=int(name), request_id=request_id
         ),
+    ),
+    "approval-policy": Subject(
+        vote=_vote_policy,
+        withdraw=lambda actor, name: _ignore(
+            approvals.withdraw(actor=actor, request=approvals.open_request_for(f"approval-policy:{name}"))
+        ),
+        pass_time=lambda actor, name, request_id: approvals.pass_time(actor=actor, request_id=request_id),
     ),
 }
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from governance.accounts.rights import RIGHTS
 from governance.rules.countries import COUNTRIES
 from governance.web import figures, telling
 from governance.web import kinds as kinds_of_request
@@ -208,6 +209,11 @@ def lasting(length: timedelta) -> str:
 def clock_at(moment: datetime) -> str:
     """The clock alone, for the marks of a chart."""
     return clock(local(moment))
+
+
+@register.filter
+def right_name(right: str) -> str:
+    return RIGHTS.get(right, right)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from governance.accounts import queries as accounts
-from governance.approvals import progress, queries, services
+from governance.approvals import progress, queries, selection, services
 from governance.approvals.models import Request
 from governance.approvals.states import StageState
 from governance.directives import profiles
@@ -135,7 +135,25 @@ def _in_force_since(directive: Directive) -> datetime | None:
     return directive.version_in_force.in_force_at if directive.version_in_force else None
 
 
-_ABOUT: dict[str, Callable[[Request], dict[str, Any]]] = {"exception": _exception, "directive": _directive}
+def _policy(asked: Request) -> dict[str, Any]:
+    """A written policy beside the one in force, and whom it would select for a request of the highest risk and the lowest."""
+    _, kind, version = asked.subject.split(":")
+    versions = {each.policy.version: each for each in queries.policies_of(kind)}
+    proposed = versions[int(version)].policy
+    stages = list(proposed.stages.all())
+    return {
+        "policy": proposed,
+        "in_force": next((each.policy for each in versions.values() if each.policy.active), None),
+        "selected": selection.selects(stages, selection.highest(stages)),
+        "unfillable": selection.unfillable(stages) if asked.state == "open" else None,
+    }
+
+
+_ABOUT: dict[str, Callable[[Request], dict[str, Any]]] = {
+    "exception": _exception,
+    "directive": _directive,
+    "approval-policy": _policy,
+}
 
 
 # -- what people do with it --------------------------------------------------------------------------------------------
