@@ -2,7 +2,7 @@
 "use strict";
 
 const byId = (id) => document.getElementById(id);
-const inField = (target) => target.matches("input, select, textarea, [contenteditable]");
+const inField = (target) => target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
 
 /* Single keys, which each browser can turn off (WCAG 2.1.4). None of them decides anything. */
 const OFF = "shortcuts-off";
@@ -13,13 +13,22 @@ if (choice) {
   choice.addEventListener("change", () => { try { localStorage.setItem(OFF, choice.checked ? "1" : "0"); } catch { /* private window */ } });
 }
 
+const rows = () => [...document.querySelectorAll("#rows tbody tr, .tasks.moving > li")];
+const current = () => rows().find((row) => row.contains(document.activeElement));
 function move(step) {
-  const all = [...document.querySelectorAll("#rows tbody tr, .tasks.moving > li")];
+  const all = rows();
   if (!all.length) return;
-  const at = all.findIndex((row) => row.contains(document.activeElement));
-  const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
-  next.querySelector("a, button, input")?.focus();
+  const next = all[Math.min(Math.max(all.indexOf(current()) + step, 0), all.length - 1)];
+  (next.querySelector("a") ?? next.querySelector("button, input"))?.focus();
 }
+
+/* What is chosen in a list, by key or pointer, is counted beside the button that looks at it. */
+const choose = () => current()?.querySelector("[name=chosen]")?.click();
+document.addEventListener("change", (event) => {
+  if (event.target.name !== "chosen") return;
+  const form = event.target.form, note = form.querySelector("[data-chosen]");
+  if (note) note.textContent = `${new FormData(form).getAll("chosen").length} chosen`;
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return closeAccount(true);
@@ -27,6 +36,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/") { (byId("find") ?? byId("q"))?.focus(); event.preventDefault(); }
   else if (event.key === "j") move(1);
   else if (event.key === "k") move(-1);
+  else if (event.key === "x") choose();
   else if (event.key === "?") byId("shortcuts")?.togglePopover();
 });
 
@@ -48,6 +58,27 @@ for (const picks of document.querySelectorAll("[data-picks]")) {
   field.addEventListener("input", show);
   show();
 }
+
+/* One box for all boxes of a list. */
+for (const all of document.querySelectorAll("[data-all]")) {
+  const boxes = [...document.getElementsByName(all.dataset.all)];
+  const show = () => {
+    const chosen = boxes.filter((one) => one.checked).length;
+    all.checked = chosen > 0 && chosen === boxes.length;
+    all.indeterminate = chosen > 0 && chosen < boxes.length;
+  };
+  all.hidden = false;
+  all.addEventListener("change", () => { for (const one of boxes) one.checked = all.checked; });
+  for (const one of boxes) one.addEventListener("change", show);
+  show();
+}
+
+/* What keeps an exception safe brings its wording, until somebody has gone on from one. */
+const wordings = [...document.querySelectorAll("[data-wording]")], typed = byId("reason");
+for (const one of wordings) one.addEventListener("change", () => {
+  const now = typed.value.trim();
+  if (!now || wordings.some((other) => other.dataset.wording === now)) typed.value = one.dataset.wording;
+});
 
 /* After a swap the keyboard is where it was, found again by name, or at the first error. */
 let focused = null;

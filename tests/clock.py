@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from governance.enforcement import decision
+
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS moved_clock;
 CREATE OR REPLACE FUNCTION moved_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS $$
@@ -54,6 +56,7 @@ def moved_clock() -> Iterator[Clock]:
     try:
         yield clock
     finally:
+        decision._latest.clear()  # the moments of this clock are no news of a clock that went back
         with connection.cursor() as cursor:
             cursor.execute("RESET search_path")
         clock._set("stands_at", "")

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Lower, Now
 
 from governance.accounts.models import User
 from governance.accounts.rights import RIGHTS
-from governance.approvals.models import Conflict, Delegation, Request, RequestStage, StageApprover, Vote
+from governance.approvals.models import Conflict, Delegation, PolicyStage, Request, RequestStage, StageApprover, Vote
 from governance.approvals.states import RequestState, StageState
 from governance.people.models import Person
 
@@ -77,7 +77,12 @@ def without_administrators(users: QuerySet[User]) -> QuerySet[User]:
     return users.exclude(pk__in=administering.values("pk"))
 
 
-def in_words(stage: RequestStage) -> str:
+def named_in(stages: Sequence[RequestStage]) -> QuerySet[StageApprover]:
+    """Those who may decide by name, with how they came to it."""
+    return StageApprover.objects.filter(stage__in=stages).select_related("user").order_by("stage", "pk")
+
+
+def in_words(stage: RequestStage | PolicyStage) -> str:
     """What makes an approver of a stage: *have the role executive*, *have the right to …*."""
     ways = [f"have the role {' or '.join(stage.groups)}"] if stage.groups else []
     if stage.permission:
@@ -208,6 +213,15 @@ def standing(user: User, request: Request) -> Standing:
     )
 
 
+def takes_part(user: User, request: Request) -> bool:
+    """Whether the account asked for it, has decided in it, or could decide it now: those talk about a request."""
+    return (
+        request.requester_id == user.pk
+        or request.votes.filter(approver=user).exists()
+        or standing(user, request).refusal is None
+    )
+
+
 def _not_eligible(user: User, open_now: list[RequestStage], later: QuerySet[RequestStage]) -> Refusal:
     names = " and ".join(f"“{stage.name}”" for stage in open_now)
     if later.exists():
@@ -216,16 +230,16 @@ def _not_eligible(user: User, open_now: list[RequestStage], later: QuerySet[Requ
     return Refusal("not_eligible", f"You are not an approver of this stage. Its approvers {needed}.")
 
 
-def unfilled(places: Sequence[RequestStage], could: Mapping[int, set[int]]) -> RequestStage | None:
+def unfilled(places: Sequence[int], could: Mapping[int, set[int]]) -> int | None:
     """A stage that stays without its approvers when everybody decides at most once; None when all can be filled.
 
-    ``places`` has each stage as often as its quorum, ``could`` the accounts that could decide it. Augmenting paths
+    ``places`` has each stage's key as often as its quorum, ``could`` the accounts that could decide it. Augmenting paths
     (Kuhn 1955): exact, where filling greedily would refuse requests that two people could decide the other way round.
     """
     taken: dict[int, int] = {}  # account → place
 
     def place(index: int, seen: set[int]) -> bool:
-        for account in could[places[index].pk] - seen:
+        for account in could[places[index]] - seen:
             seen.add(account)
             if account not in taken or place(taken[account], seen):
                 taken[account] = index

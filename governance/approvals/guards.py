@@ -84,8 +84,33 @@ POLICY_FIXED = pgtrigger.Trigger(
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
     func="""
-        IF (OLD.kind, OLD.version) IS DISTINCT FROM (NEW.kind, NEW.version) THEN
+        IF (OLD.kind, OLD.version, OLD.author_id, OLD.note, OLD.written_at)
+           IS DISTINCT FROM (NEW.kind, NEW.version, NEW.author_id, NEW.note, NEW.written_at) THEN
             RAISE EXCEPTION 'a policy that was written does not change; write another version';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# The first version comes with the product. Every other one is asked for by who wrote it, and approved by somebody else:
+# whoever could loosen who approves what could loosen everything.
+POLICY_APPROVED = pgtrigger.Trigger(
+    name="policy_approved",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    func="""
+        IF NEW.active AND (TG_OP = 'INSERT' OR NOT OLD.active) THEN
+            IF NEW.version > 1 AND NOT EXISTS (
+                SELECT 1 FROM approvals_request r
+                 WHERE r.subject = 'approval-policy:' || NEW.kind || ':' || NEW.version AND r.kind = 'approval.policy'
+                   AND r.state = 'approved' AND r.requester_id = NEW.author_id) THEN
+                RAISE EXCEPTION 'a policy takes force when somebody else than its author has approved it';
+            END IF;
+            IF EXISTS (SELECT 1 FROM approvals_approvalpolicy p JOIN approvals_request r
+                          ON r.subject = 'approval-policy:' || p.kind || ':' || p.version AND r.state = 'approved'
+                        WHERE p.kind = NEW.kind AND p.version > NEW.version) THEN
+                RAISE EXCEPTION 'a policy that was superseded does not take force again; write another version';
+            END IF;
         END IF;
         RETURN NEW;
     """,
@@ -97,7 +122,9 @@ POLICY_STAGE_FIXED = pgtrigger.Trigger(
     operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
     func="""
         IF TG_OP <> 'INSERT' OR EXISTS (SELECT 1 FROM approvals_request r WHERE r.policy_id = NEW.policy_id)
-           OR (SELECT p.active FROM approvals_approvalpolicy p WHERE p.id = NEW.policy_id) THEN
+           OR (SELECT p.active FROM approvals_approvalpolicy p WHERE p.id = NEW.policy_id)
+           OR EXISTS (SELECT 1 FROM approvals_request r JOIN approvals_approvalpolicy p ON p.id = NEW.policy_id
+                       WHERE r.subject = 'approval-policy:' || p.kind || ':' || p.version) THEN
             RAISE EXCEPTION 'the stages of a policy do not change; write another version';
         END IF;
         RETURN NEW;

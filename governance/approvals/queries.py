@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Now
 
 from governance.accounts.models import User
 from governance.approvals import eligibility
-from governance.approvals.models import PolicyStage, Request, RequestStage, Vote
+from governance.approvals.models import ApprovalPolicy, Delegation, PolicyStage, Request, RequestStage, Vote
 from governance.approvals.states import RequestState, StageState
 
 
@@ -27,6 +44,23 @@ def approvers(kind: str) -> QuerySet[User]:
     ).distinct()
 
 
+def decides(user: User) -> bool:
+    """Whether approvals are anything to the account: it may decide some stage of a policy in force, or an open one by name,
+    or decides for somebody, or has decided before."""
+    return may_delegate(user) or bool(eligibility.principals(user)) or Vote.objects.filter(approver=user).exists()
+
+
+def _stages_for(user: User) -> QuerySet[PolicyStage]:
+    """The stages of policies in force that the account may decide by its roles and rights."""
+    roles = sorted(user.roles())
+    return PolicyStage.objects.filter(policy__active=True).filter(
+        Q(groups__overlap=roles)
+        | Q(fallback__overlap=roles)
+        | Q(escalate_to__overlap=roles)
+        | Q(permission__in=sorted(user.rights()))
+    )
+
+
 def why_not(user: User, request: Request) -> str | None:
     """The reason that keeps an account from deciding a request now, in words for that account; None if nothing does."""
     refusal = eligibility.standing(user, request).refusal
@@ -34,9 +68,13 @@ def why_not(user: User, request: Request) -> str | None:
 
 
 def inbox(user: User) -> QuerySet[Request]:
-    """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first."""
+    """Open requests of which the account could decide an open stage now, for itself or for somebody else, oldest first.
+
+    ``hat`` is the account that it would decide for: itself if it can.
+    """
     if not user.is_active or user.has_right("administer"):
         return Request.objects.none()
+    hats: list[When] = []
     found = Q(pk__in=())
     for hat in (user, *eligibility.principals(user)):
         stages = _open_stages().filter(eligibility.has_right(hat))
@@ -44,27 +82,49 @@ def inbox(user: User) -> QuerySet[Request]:
         if hat != user:
             theirs &= ~Q(Exists(_votes().filter(eligibility.involves(hat)))) & ~eligibility.in_conflict_with(hat)
         found |= theirs
-    first = _open_stages().order_by("position", "name")
+        hats.append(When(theirs, then=Value(hat.pk)))
+    alone = len(hats) <= 1
     return (
         Request.objects.filter(found, state=RequestState.OPEN)
         .exclude(eligibility.in_conflict_with(user))
         .exclude(Exists(_votes().filter(eligibility.involves(user))))
         .select_related("requester")
-        .annotate(stage_name=Subquery(first.values("name")[:1]), due_at=Subquery(first.values("due_at")[:1]))
+        .annotate(
+            stage_name=Subquery(_open_stages().order_by("position", "name").values("name")[:1]),
+            due_at=Subquery(_open_stages().order_by(F("due_at").asc(nulls_last=True)).values("due_at")[:1]),
+            hat=Value(user.pk) if alone else Case(*hats, output_field=BigIntegerField()),
+        )
         .order_by("opened_at", "pk")
     )
 
 
+def waiting_by_kind(user: User) -> list[dict[str, Any]]:
+    """How many requests wait for the account, by kind, and how many of those are overdue."""
+    late = Count("pk", filter=Q(Exists(_open_stages().filter(due_at__lt=Now())), stopped_at=None))
+    found = inbox(user).order_by("kind").values("kind").annotate(number=Count("pk"), overdue=late)
+    return [{name: row[name] for name in ("kind", "number", "overdue")} for row in found]
+
+
+def stage_names(user: User) -> list[str]:
+    """The names of the open stages that the account may decide, for itself or for somebody else; conflicts aside."""
+    mine = Q(pk__in=())
+    for hat in (user, *eligibility.principals(user)):
+        mine |= eligibility.has_right(hat)
+    open_now = RequestStage.objects.filter(mine, state=StageState.OPEN)
+    return list(open_now.order_by("name").values_list("name", flat=True).distinct())
+
+
 def visible_to(user: User) -> QuerySet[Request]:
-    """The requests that an account may see: its own, those it may decide or has decided, and all with the right to view them."""
-    requests = Request.objects.select_related("requester")
+    """All requests for those who view directives or exceptions; else those the account has part in: it asked for it, was
+    named for it, has decided in it or could decide it now."""
+    requests = Request.objects.select_related("requester", "policy")
     if user.has_right("view_directives") or user.has_right("view_exceptions"):
         return requests
-    hats = [user, *eligibility.principals(user)]
-    own = Q(requester=user) | Q(pk__in=Vote.objects.filter(eligibility.involves(user)).values("request_id"))
-    for hat in hats:
-        own |= Q(pk__in=RequestStage.objects.filter(eligibility.has_right(hat)).values("request_id"))
-    return requests.filter(own)
+    named = RequestStage.objects.filter(request=OuterRef("pk"), named__user=user)
+    decided = Vote.objects.filter(request=OuterRef("pk"), approver=user)
+    return requests.filter(
+        Q(requester=user) | Q(Exists(named)) | Q(Exists(decided)) | Q(pk__in=inbox(user).order_by().values("pk"))
+    )
 
 
 def _open_stages() -> QuerySet[RequestStage]:
@@ -116,8 +176,48 @@ def _without_preface(text: str) -> str:
 
 
 def requests_about(subject: str) -> QuerySet[Request]:
-    return (
-        Request.objects.filter(subject=subject)
-        .select_related("requester")
-        .prefetch_related("stages", "votes__approver")
+    """The requests about a subject, the newest first."""
+    return Request.objects.filter(subject=subject).select_related("requester")
+
+
+def delegations_of(user: User) -> QuerySet[Delegation]:
+    """Those the account gave or holds, newest first; an administrator's are those of everybody, since one may end them."""
+    found = Delegation.objects.select_related("principal", "delegate").annotate(
+        over=ExpressionWrapper(Q(revoked_at__isnull=False) | Q(ends_at__lte=Now()), BooleanField()),
+        begun=ExpressionWrapper(Q(starts_at__lte=Now()), BooleanField()),
     )
+    return found if user.has_right("administer") else found.filter(Q(principal=user) | Q(delegate=user))
+
+
+def may_delegate(user: User) -> bool:
+    """Whether the account has anything of its own that somebody could decide for it."""
+    named = RequestStage.objects.filter(named__user=user, state__in=[StageState.OPEN, StageState.WAITING])
+    return _stages_for(user).exists() or named.exists()
+
+
+@dataclass(frozen=True)
+class VersionOfPolicy:
+    """A version of a policy with what became of it; ``request`` asked for its approval, unless it came with the product."""
+
+    policy: ApprovalPolicy
+    request: Request | None
+
+    @property
+    def state(self) -> str:
+        if self.policy.active:
+            return "in force"
+        if self.request is None or self.request.state == RequestState.APPROVED:
+            return "superseded"
+        return str(self.request.state)
+
+
+def policies_of(*kinds: str) -> list[VersionOfPolicy]:
+    """Every version of every policy, or of those kinds; by kind, the newest first."""
+    found = ApprovalPolicy.objects.select_related("author").prefetch_related("stages").order_by("kind", "-version")
+    if kinds:
+        found = found.filter(kind__in=kinds)
+    asked = Request.objects.filter(kind="approval.policy").select_related("requester").order_by("pk")
+    by_subject = {request.subject: request for request in asked}
+    return [
+        VersionOfPolicy(policy, by_subject.get(f"approval-policy:{policy.kind}:{policy.version}")) for policy in found
+    ]

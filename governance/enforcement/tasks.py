@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from governance.accounts.actor import Actor
 from governance.enforcement import queries
-from governance.enforcement.services import lifecycle, people, runs
+from governance.enforcement.services import deciding, lifecycle, people, runs
 from governance.enforcement.states import ChunkState, RunState
 
 log = logging.getLogger(__name__)
@@ -28,11 +28,12 @@ def work_chunk(run_id: int) -> None:
 
 @shared_task(name="enforcement.sweep", ignore_result=True)
 def sweep() -> None:
-    """Every few seconds: follow the clock, tell of late confirmations, and hand out what no worker holds."""
+    """Every few seconds: follow the clock, tell of late confirmations and approvals, and hand out what no worker holds."""
     system = Actor.machine("system:scheduler")
     runs.start_due(actor=system)
     people.follow_expired_vetting(actor=system)
     lifecycle.escalate_unconfirmed(actor=system)
+    deciding.let_time_pass(actor=system)
     for run in queries.unfinished_runs():
         if run.state != RunState.PAUSED:
             hand_out(run.pk)

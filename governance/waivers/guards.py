@@ -24,23 +24,65 @@ EXCEPTION_BEGINS_OPEN = pgtrigger.Trigger(
     name="exception_begins_open",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
-    condition=pgtrigger.Condition("NEW.state <> 'open'"),
+    condition=pgtrigger.Condition("NEW.state <> 'open' OR NEW.revision <> 1"),
     func="RAISE EXCEPTION 'an exception begins open';",
 )
 
-# The one thing that comes later is the licence for which an approved exception waited.
+# Beneficiary and filer are two people, whatever writes the row.
+EXCEPTION_FOR_SOMEBODY_ELSE = pgtrigger.Trigger(
+    name="exception_for_somebody_else",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func="""
+        IF EXISTS (SELECT 1 FROM accounts_user u JOIN people_person p ON lower(p.email) = lower(u.email)
+                    WHERE u.id = NEW.filer_id AND p.id = NEW.person_id) THEN
+            RAISE EXCEPTION 'nobody files an exception for themselves';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+DRAFT_FOR_SOMEBODY_ELSE = pgtrigger.Trigger(
+    name="draft_for_somebody_else",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    condition=pgtrigger.Condition("NEW.author_id IS NOT NULL AND NEW.asked_by_id IS NOT NULL"),
+    func="""
+        IF EXISTS (SELECT 1 FROM accounts_user u JOIN people_person p ON lower(p.email) = lower(u.email)
+                    WHERE u.id = NEW.author_id AND p.id = NEW.asked_by_id) THEN
+            RAISE EXCEPTION 'nobody completes what they asked for themselves';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# Two things come later: an edit while it is open, which follows a new revision of its approval on which nobody has decided
+# yet; and the licence for which an approved exception waited.
 EXCEPTION_FIXED = pgtrigger.Trigger(
     name="exception_fixed",
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
+    declare=[("edited", "boolean")],
     func="""
-        IF (OLD.directive_id, OLD.version_id, OLD.person_id, OLD.days, OLD.reason, OLD.mitigation, OLD.filer_id,
-            OLD.filed_at, OLD.digest)
-           IS DISTINCT FROM (NEW.directive_id, NEW.version_id, NEW.person_id, NEW.days, NEW.reason, NEW.mitigation,
-            NEW.filer_id, NEW.filed_at, NEW.digest) THEN
+        IF (OLD.directive_id, OLD.version_id, OLD.person_id, OLD.filer_id, OLD.filed_at)
+           IS DISTINCT FROM (NEW.directive_id, NEW.version_id, NEW.person_id, NEW.filer_id, NEW.filed_at) THEN
             RAISE EXCEPTION 'what an exception asks for does not change';
         END IF;
-        IF NEW.licence_id IS DISTINCT FROM OLD.licence_id
+        edited := NEW.revision <> OLD.revision;
+        IF edited AND NOT (
+            OLD.state = 'open' AND NEW.state = 'open' AND NEW.revision = OLD.revision + 1 AND NEW.digest <> OLD.digest
+            AND EXISTS (SELECT 1 FROM approvals_request a
+                         WHERE a.subject = 'exception:' || NEW.id AND a.state = 'open' AND a.revision = NEW.revision
+                           AND a.content_digest = NEW.digest
+                           AND NOT EXISTS (SELECT 1 FROM approvals_vote v
+                                            WHERE v.request_id = a.id AND v.revision = a.revision))) THEN
+            RAISE EXCEPTION 'an exception is edited only while it is open, and every decision on it is void then';
+        END IF;
+        IF NOT edited AND (OLD.days, OLD.reason, OLD.mitigation, OLD.digest)
+           IS DISTINCT FROM (NEW.days, NEW.reason, NEW.mitigation, NEW.digest) THEN
+            RAISE EXCEPTION 'what an exception asks for changes only by an edit, which voids every decision';
+        END IF;
+        IF NEW.licence_id IS DISTINCT FROM OLD.licence_id AND NOT edited
            AND NOT (OLD.licence_id IS NULL AND OLD.state = 'waiting' AND NEW.state = 'approved') THEN
             RAISE EXCEPTION 'the licence of an exception changes only when it opens after waiting for one';
         END IF;
@@ -65,17 +107,32 @@ EXCEPTION_APPROVED = pgtrigger.Trigger(
     """,
 )
 
-CAPABILITIES_FIXED = pgtrigger.Trigger(
-    name="exception_capabilities_fixed",
-    when=pgtrigger.Before,
-    operation=pgtrigger.Insert,
-    func="""
-        IF EXISTS (SELECT 1 FROM approvals_request a WHERE a.subject = 'exception:' || NEW.exceptionrequest_id) THEN
-            RAISE EXCEPTION 'what an exception asks for does not change';
+# In an edit the approval goes ahead to its next revision, then what is asked for changes, then the exception follows.
+_BETWEEN_REVISIONS = """
+        IF EXISTS (SELECT 1 FROM approvals_request a WHERE a.subject = 'exception:' || {row}.{request})
+           AND NOT EXISTS (
+            SELECT 1 FROM approvals_request a JOIN waivers_exceptionrequest e ON a.subject = 'exception:' || e.id
+             WHERE e.id = {row}.{request} AND e.state = 'open' AND a.state = 'open'
+               AND a.revision = e.revision + 1 AND a.content_digest <> e.digest
+               AND NOT EXISTS (SELECT 1 FROM approvals_vote v WHERE v.request_id = a.id AND v.revision = a.revision)) THEN
+            RAISE EXCEPTION 'what an exception asks for changes only by an edit, which voids every decision';
         END IF;
-        RETURN NEW;
-    """,
-)
+        RETURN {row};
+"""
+
+
+def part_of_content(name: str, request: str) -> list[pgtrigger.Trigger]:
+    """Rows that belong to what an exception asks for come and go only before its approval is open, or in an edit."""
+    return [
+        pgtrigger.Trigger(
+            name=f"{name}_{when}",
+            when=pgtrigger.Before,
+            operation=operation,
+            func=_BETWEEN_REVISIONS.format(row=row, request=request),
+        )
+        for when, operation, row in (("fixed", pgtrigger.Insert, "NEW"), ("kept", pgtrigger.Delete, "OLD"))
+    ]
+
 
 WAIVER_FIXED = pgtrigger.Trigger(
     name="waiver_fixed",

@@ -9,19 +9,22 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from governance.waivers.guards import (
-    CAPABILITIES_FIXED,
     CAPABILITY_WAS_ASKED_FOR,
+    DRAFT_FOR_SOMEBODY_ELSE,
     EXCEPTION_APPROVED,
     EXCEPTION_BEGINS_OPEN,
     EXCEPTION_FIXED,
+    EXCEPTION_FOR_SOMEBODY_ELSE,
     LICENCE_NOT_OVERDRAWN,
     WAIVER_FIXED,
     WAIVER_OF_ITS_REQUEST,
     not_emptied,
+    part_of_content,
 )
-from governance.waivers.states import EXCEPTION_TRANSITIONS, ExceptionState
+from governance.waivers.states import EXCEPTION_TRANSITIONS, DraftState, ExceptionState
 
 
 class Licence(models.Model):
@@ -87,6 +90,7 @@ class ExceptionRequest(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=300, blank=True, default="")
     digest = models.CharField(max_length=64)
+    revision = models.PositiveSmallIntegerField(default=1)  # that of its approval: an edit is the next one
 
     class Meta:
         ordering = ["-id"]
@@ -104,6 +108,7 @@ class ExceptionRequest(models.Model):
                 transitions=sorted((str(old), str(new)) for old, new in EXCEPTION_TRANSITIONS),
             ),
             EXCEPTION_BEGINS_OPEN,
+            EXCEPTION_FOR_SOMEBODY_ELSE,
             EXCEPTION_FIXED,
             EXCEPTION_APPROVED,
             pgtrigger.Protect(name="exception_keep", operation=pgtrigger.Delete),
@@ -119,7 +124,7 @@ class ExceptionRequest(models.Model):
 
 
 class ExceptionCapability(models.Model):
-    """One model capability that an exception request asks for. Fixed once the approval is open."""
+    """One model capability that an exception request asks for. Once the approval is open, only an edit changes it."""
 
     request = models.ForeignKey(ExceptionRequest, on_delete=models.CASCADE, db_column="exceptionrequest_id")
     model_capability = models.ForeignKey(
@@ -130,13 +135,94 @@ class ExceptionCapability(models.Model):
         db_table = "waivers_exceptionrequest_model_capabilities"
         unique_together = [("request", "model_capability")]
         triggers = [
-            CAPABILITIES_FIXED,
-            pgtrigger.Protect(name="exception_capability_keep", operation=pgtrigger.Update | pgtrigger.Delete),
+            *part_of_content("exception_capability", "exceptionrequest_id"),
+            pgtrigger.Protect(name="exception_capability_same", operation=pgtrigger.Update),
             not_emptied("exception_capability"),
         ]
 
     def __str__(self) -> str:
         return f"{self.request_id}/{self.model_capability_id}"
+
+
+class ExceptionAttachment(models.Model):
+    """A file that an exception request rests on; its bytes lie outside the database, under the name of their SHA-256."""
+
+    request = models.ForeignKey(ExceptionRequest, on_delete=models.PROTECT, related_name="attachments")
+    name = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=60)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    added_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["request", "sha256"], name="attachment_once"),
+            models.CheckConstraint(name="attachment_sha256", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
+        ]
+        triggers = [
+            *part_of_content("exception_attachment", "request_id"),
+            pgtrigger.Protect(name="exception_attachment_same", operation=pgtrigger.Update),
+            not_emptied("exception_attachment"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ExceptionDraft(models.Model):
+    """A request before it is filed: as typed by its author, or asked for by the person whose access is off.
+
+    ``values`` are the answers as they stand in the form, whether they would be accepted or not. One that was asked for has no
+    author until somebody takes it up, and stays when it is over, so that who asked can read what became of it.
+    """
+
+    key = models.UUIDField(primary_key=True)
+    directive = models.ForeignKey("directives.Directive", on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_by = models.ForeignKey(
+        "people.Person", null=True, blank=True, on_delete=models.PROTECT, related_name="exceptions_asked_for"
+    )
+    asked_for = models.TextField(blank=True)
+    values = models.JSONField(default=dict)
+    attachments = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=DraftState, default=DraftState.DRAFT)
+    answer = models.CharField(max_length=300, blank=True)
+    exception = models.ForeignKey(
+        ExceptionRequest, null=True, blank=True, on_delete=models.PROTECT, related_name="drafts"
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-changed_at"]
+        indexes = [
+            models.Index(fields=["author", "-changed_at"], name="draft_author"),
+            models.Index(fields=["asked_by", "-created_at"], name="draft_asked_by"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="draft_of_somebody", condition=Q(author__isnull=False) | Q(asked_by__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="draft_filed_as",
+                condition=Q(state=DraftState.FILED, exception__isnull=False)
+                | (~Q(state=DraftState.FILED) & Q(exception__isnull=True)),
+            ),
+            models.UniqueConstraint(
+                fields=["asked_by", "directive"], condition=Q(state=DraftState.DRAFT), name="draft_asked_for_once"
+            ),
+        ]
+        triggers = [DRAFT_FOR_SOMEBODY_ELSE]
+
+    def __str__(self) -> str:
+        return f"draft {self.key}"
+
+    @property
+    def number_of_people(self) -> int:
+        return len(self.values.get("people", ()))
 
 
 class Waiver(models.Model):

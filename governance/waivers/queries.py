@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Lower, Now
 
 from governance.accounts.models import User
+from governance.accounts.rights import OPERATOR
 from governance.catalog.models import ModelCapability
-from governance.directives.models import DirectiveVersion
+from governance.directives.models import Directive, DirectiveVersion
 from governance.people import queries as people
 from governance.people.models import Person
-from governance.waivers.models import ExceptionRequest, Licence, Waiver
-from governance.waivers.states import ExceptionState
+from governance.waivers.models import (
+    ExceptionCapability,
+    ExceptionDraft,
+    ExceptionRequest,
+    Licence,
+    Waiver,
+    WaiverCapability,
+)
+from governance.waivers.states import DraftState, ExceptionState
+
+
+def people_to_file_for(user: User) -> QuerySet[Person]:
+    """Those whom an account may file for: who reports to it, directly or indirectly; for operators also who has no manager.
+
+    Never oneself, whatever the account's role.
+    """
+    if not user.is_active:
+        return Person.objects.none()
+    me = people.person_of(user)
+    theirs = Q(pk__in=people.reports_of(me.pk).values("pk")) if me is not None else Q(pk__in=())
+    if OPERATOR in user.roles():
+        theirs |= Q(manager=None)
+    found = Person.objects.filter(theirs)
+    return found if me is None else found.exclude(pk=me.pk)
 
 
 def may_file_for(user: User, person: Person) -> bool:
-    """Whether the person reports to the user, directly or indirectly; never for oneself."""
-    manager = people.person_of(user)
-    return (
-        user.is_active
-        and manager is not None
-        and manager.pk != person.pk
-        and people.reports_of(manager.pk).filter(pk=person.pk).exists()
-    )
+    """Whether the account may file for the person."""
+    return people_to_file_for(user).filter(pk=person.pk).exists()
 
 
 def licence_has(licence: Licence, items: Sequence[ModelCapability]) -> bool:
@@ -64,6 +82,68 @@ def people_drawing(licence: Licence, starts: datetime, ends: datetime, *, other_
         .distinct()
         .count()
     )
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A model capability that is asked for already for a person, or that a waiver gives them (``until`` then)."""
+
+    person_id: str
+    item_id: int
+    exception_id: int
+    until: datetime | None
+
+    @property
+    def words(self) -> str:
+        if self.until is None:
+            return f"Exception {self.exception_id} for the same person asks for that already and is still open"
+        return f"The waiver of exception {self.exception_id} gives that already, until {self.until:%Y-%m-%d}"
+
+
+def overlaps(directive: Directive, person_ids: Collection[str]) -> list[Overlap]:
+    """What is asked for or given already from a directive for some people, one entry for each model capability."""
+    asked = ExceptionCapability.objects.filter(
+        request__directive=directive, request__person__in=person_ids,
+        request__state__in=[ExceptionState.OPEN, ExceptionState.WAITING],
+    )  # fmt: skip
+    given = WaiverCapability.objects.filter(
+        waiver__directive=directive, waiver__person__in=person_ids, waiver__ended_at=None, waiver__ends_at__gt=Now()
+    )
+    found = [
+        Overlap(person, item, exception, None)
+        for person, item, exception in asked.values_list("request__person", "model_capability", "request").order_by(
+            "request"
+        )
+    ]
+    return found + [
+        Overlap(*row)
+        for row in given.values_list(
+            "waiver__person", "model_capability", "waiver__request", "waiver__ends_at"
+        ).order_by("waiver")
+    ]
+
+
+def drafts_of(user: User) -> QuerySet[ExceptionDraft]:
+    """The drafts that an account may go on with: its own, and those asked for that wait for it to take them up.
+
+    What somebody asked for waits for their manager; where that one has no account, for whoever stands above them; where there
+    is no manager, for the operators.
+    """
+    mine = Q(author=user)
+    free = Q(author=None) | Q(author__is_active=False)
+    me = people.person_of(user)
+    theirs = Q(pk__in=())
+    if me is not None:
+        account = User.objects.annotate(address=Lower("email")).filter(
+            is_active=True, address=Lower(OuterRef("asked_by__manager__email"))
+        )
+        theirs |= Q(asked_by__manager=me) | (Q(asked_by__in=people.reports_of(me.pk)) & ~Q(Exists(account)))
+    if OPERATOR in user.roles():
+        theirs |= Q(asked_by__isnull=False, asked_by__manager=None)
+    found = ExceptionDraft.objects.filter(mine | (free & theirs), state=DraftState.DRAFT)
+    if me is not None:
+        found = found.exclude(asked_by=me)
+    return found.select_related("directive", "asked_by", "author")
 
 
 def decided_before(request: ExceptionRequest) -> dict[str, int]:

@@ -14,6 +14,15 @@ class ExceptionState(TextChoices):
     LAPSED = "lapsed", "No longer fits the directive"
 
 
+class DraftState(TextChoices):
+    """Of what is written before it is filed. Somebody's own draft is deleted when it is over; one that was asked for stays."""
+
+    DRAFT = "draft", "Draft"
+    FILED = "filed", "Filed"
+    DECLINED = "declined", "Not filed"
+    TAKEN_BACK = "taken_back", "Taken back"
+
+
 _E = ExceptionState
 EXCEPTION_TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
     {

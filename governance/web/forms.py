@@ -37,8 +37,8 @@ def version_source(post: QueryDict, builder: Builder | None = None) -> dict[str,
         "effect": post.get("effect", "deny"),
         "waivable": post.get("waivable") or None,
         "legal_basis": post.get("legal_basis", ""),
-        "effective_at": _time(post.get("effective_at", "")),
-        "expires_at": _time(post.get("expires_at", "")),
+        "effective_at": typed_time(post.get("effective_at", "")),
+        "expires_at": typed_time(post.get("expires_at", "")),
         "replaces": post.get("replaces") or None,
         "waivers": post.get("waivers", "keep"),
         "restart_verify": post.get("restart_verify") == "on",
@@ -46,7 +46,7 @@ def version_source(post: QueryDict, builder: Builder | None = None) -> dict[str,
     }
 
 
-def _time(value: str) -> str:
+def typed_time(value: str) -> str:
     """A ``datetime-local`` value in the zone the pages show, with that zone."""
     try:
         moment = parse_datetime(value) if value else None
@@ -92,8 +92,8 @@ def read_directive(post: QueryDict) -> DirectiveStatement:
     if reference and Directive.objects.filter(reference=reference).exists():
         reader.error("reference", "is taken")
     source = dict(post.items()) | {
-        "received_at": _time(post.get("received_at", "")),
-        "comply_by": _time(post.get("comply_by", "")),
+        "received_at": typed_time(post.get("received_at", "")),
+        "comply_by": typed_time(post.get("comply_by", "")),
     }
     statement = DirectiveStatement(
         reference=reference,

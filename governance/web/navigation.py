@@ -41,6 +41,7 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
     ("Look up", "gateways", "badge-check", "Gateways", "view_directives"),
     ("Look up", "history", "landmark", "Legal history", "view_ledger"),
+    ("Administer", "policies", "scale", "Approval policies", "administer"),
 )
 
 
@@ -58,7 +59,7 @@ def build(request: HttpRequest) -> list[Group]:
             add(title, name, icon, text)
     counted = getattr(request, "waiting", None)
     waiting = approvals.inbox(user).count() if counted is None else counted
-    if waiting or user.roles() & APPROVERS:
+    if waiting or approvals.decides(user):
         add("", "approvals", "stamp", "Approvals", count=waiting)
     person = people.person_of(user)
     if person is not None and people.is_manager(person):
@@ -68,9 +69,6 @@ def build(request: HttpRequest) -> list[Group]:
     add("You", "notifications", "mail-check", "Notifications", count=notifications.unread(user), slim=True)
     add("You", "my-access", "circle-user-round", "My access", slim=True)
     return list(groups.values())
-
-
-APPROVERS = frozenset({"trust-and-safety lead", "export-control counsel", "executive"})
 
 
 def live_run(user: User) -> enforcement.Progress | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +12,12 @@ from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.approvals import services
 from governance.approvals.hours import now
-from governance.approvals.models import Delegation, Request
+from governance.approvals.models import ApprovalPolicy, Delegation, Request
 from governance.approvals.services import Outcome
 from governance.approvals.states import StageState
+from tests.approvals.policies import first_of_its_kind
 
-KIND = "directive.suspension"
+_numbers = itertools.count(1)
 MACHINE = Actor.machine("cli:test")
 
 
@@ -33,15 +35,21 @@ def act(name: str) -> Actor:
     return Actor.for_user(user(name))
 
 
-def policy(*stages: dict[str, Any]) -> None:
-    """Stages that take force for requests of ``KIND``; each at position 1 unless it says otherwise."""
-    written = services.write_policy(actor=MACHINE, kind=KIND, stages=[{"position": 1} | stage for stage in stages])
-    services.activate_policy(actor=MACHINE, policy_id=written.pk)
+def policy(*stages: dict[str, Any]) -> str:
+    """A kind of request that has these stages, each at position 1 unless it says otherwise; ``ask`` asks for the newest kind."""
+    found = f"test.{next(_numbers)}"
+    first_of_its_kind(found, *[{"position": 1} | stage for stage in stages])
+    return found
+
+
+def _newest() -> str:
+    kinds = ApprovalPolicy.objects.filter(kind__startswith="test.").order_by("pk").values_list("kind", flat=True)
+    return kinds.last() or "directive.suspension"
 
 
 def ask(by: str = "lucia", subject: str = "directive:X", **more: Any) -> Request:
     values: dict[str, Any] = {"content_digest": "d" * 64, "summary": "x", "reason": "y"} | more
-    return services.open_request(actor=act(by), kind=KIND, subject=subject, **values)
+    return services.open_request(actor=act(by), kind=_newest(), subject=subject, **values)
 
 
 def decide(request: Request, *names: str, verdict: str = "approve") -> Outcome:

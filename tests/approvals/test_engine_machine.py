@@ -18,10 +18,11 @@ from governance.accounts.models import User
 from governance.accounts.rights import COUNSEL, EXECUTIVE, LEAD
 from governance.approvals import eligibility, queries, services
 from governance.approvals.hours import now
-from governance.approvals.models import ApprovalPolicy, Delegation, Request, Vote
+from governance.approvals.models import Delegation, Request, Vote
 from governance.approvals.services import ConflictSpec, Risk
 from governance.approvals.states import StageState
 from governance.errors import Refused
+from tests.approvals.policies import first_of_its_kind
 from tests.clock import Clock, moved_clock
 from tests.extended import examples
 
@@ -294,9 +295,7 @@ def cast(db: None) -> None:
     for name in NAMES:
         User.objects.create_user(name, f"{name}@example.com").groups.set(Group.objects.filter(name__in=GROUPS[name]))
     for kind, stages in KINDS.items():
-        ApprovalPolicy.objects.create(kind=kind, version=1, active=False)
-        written = services.write_policy(actor=Actor.machine("cli:test"), kind=kind, stages=stages)
-        services.activate_policy(actor=Actor.machine("cli:test"), policy_id=written.pk)
+        first_of_its_kind(kind, *stages)
 
 
 def test_no_sequence_of_acts_breaks_an_invariant(cast: None) -> None:

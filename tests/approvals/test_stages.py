@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import permutations
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from governance.approvals.services import ConflictSpec, Risk, revise
 from governance.approvals.states import StageState
 from governance.errors import Invalid, PermissionRefused, WrongState
 from tests.approvals.engine import act, ask, decide, person, policy, stages, user
+from tests.approvals.policies import put_in_force
 from tests.extended import examples
 
 pytestmark = pytest.mark.django_db
@@ -162,17 +163,25 @@ def test_a_request_that_two_could_fill_the_other_way_round_is_taken(db: None) ->
     assert decide(ask(), "peter", "idris").state == "approved"
 
 
+@dataclass(frozen=True)
+class Named:
+    """A stage, as far as filling it goes."""
+
+    pk: int
+    quorum: int
+
+
 @settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_unfillable_stages_are_found_exactly(data: Any) -> None:
     """Held against trying every order of every set of people."""
     quorums = data.draw(st.lists(st.integers(1, 2), min_size=1, max_size=3))
-    named = [SimpleNamespace(pk=number, quorum=quorum) for number, quorum in enumerate(quorums)]
-    could = {stage.pk: data.draw(st.sets(st.integers(0, 4))) for stage in named}
+    named = [Named(number, quorum) for number, quorum in enumerate(quorums)]
+    could: Any = {stage: data.draw(st.sets(st.integers(0, 4))) for stage in named}
     places: Any = [stage for stage in named for _ in range(stage.quorum)]
     people = sorted(set().union(*could.values()))
     fillable = any(
-        all(account in could[place.pk] for account, place in zip(order, places, strict=True))
+        all(account in could[place] for account, place in zip(order, places, strict=True))
         for order in permutations(people, len(places))
     )
     found = eligibility.unfilled(places, could)
@@ -184,10 +193,10 @@ def test_unfillable_stages_are_found_exactly(data: Any) -> None:
 
 
 def test_an_edit_voids_what_was_decided_and_begins_again_under_the_same_policy(db: None) -> None:
-    policy({"name": "Lead", "groups": [LEAD]}, {"name": "Counsel", "groups": [COUNSEL], "position": 2})
+    kind = policy({"name": "Lead", "groups": [LEAD]}, {"name": "Counsel", "groups": [COUNSEL], "position": 2})
     request = ask()
     decide(request, "idris")
-    policy({"name": "Anybody", "groups": [LEAD, COUNSEL, EXECUTIVE]})
+    put_in_force(kind, {"name": "Anybody", "position": 1, "groups": [LEAD, COUNSEL, EXECUTIVE]})
     revise(actor=act("lucia"), request=request, content_digest="e" * 64, summary="edited")
     assert stages(request, OPEN) == ["Lead"]
     assert stages(request, WAITING) == ["Counsel"]

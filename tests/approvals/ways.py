@@ -26,6 +26,7 @@ from governance.enforcement.services.exceptions import file_exception
 from governance.people.models import Person
 from governance.waivers.services import decide_exception, withdraw_exception
 from tests.approvals.doors import Attempt, os_user
+from tests.approvals.policies import put_in_force
 from tests.clock import Clock
 from tests.conftest import PASSWORD, REFERENCE
 
@@ -96,8 +97,7 @@ def activation(author: str = "anjali") -> Request:
 
 def policy(*stages: dict[str, Any]) -> None:
     """A new version of the policy for exceptions takes force."""
-    written = services.write_policy(actor=ADMIN, kind="exception", stages=list(stages))
-    services.activate_policy(actor=ADMIN, policy_id=written.pk)
+    put_in_force("exception", *stages)
 
 
 def two_leads() -> None:

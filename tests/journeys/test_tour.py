@@ -112,7 +112,7 @@ def test_the_tour_of_the_readme(product: Product, browser: Any) -> None:
     hana.check()
     hana.page.get_by_label("For how many days?").fill("10")
     hana.page.get_by_role("button", name="Send request").click()
-    expect(hana.page.get_by_role("alert")).to_contain_text("is required")
+    expect(hana.page.get_by_role("alert")).to_contain_text("still has [what stops, and for whom]")
     hana.page.get_by_label("What stops if Wei has no access?").fill("The weekly safety evaluation has no sign-off.")
     hana.page.get_by_role("button", name="Send request").click()
     expect(hana.page.get_by_text("is filed. You see here how it goes")).to_be_visible()

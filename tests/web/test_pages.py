@@ -25,6 +25,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "home": ("/", DIRECTIVES),
     "find": ("/find?q=wei", EVERYBODY),
     "password": ("/password", EVERYBODY),
+    "delegations": ("/delegations", EVERYBODY),
     "my-access": ("/my-access", EVERYBODY),
     "directives": ("/directives/", DIRECTIVES),
     "directive-new": ("/directives/new", frozenset(["lucia", "tomas", "idris", "anjali"])),
@@ -44,6 +45,10 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "exception-new": (f"/exceptions/new?person=p009&directive={REFERENCE}", frozenset(["hana", "maren"])),
     "notifications": ("/notifications/", EVERYBODY),
     "approvals": ("/approvals/", frozenset(["idris", "peter", "maren"])),
+    "approvals-decide": ("/approvals/decide", frozenset(["idris", "peter", "maren"])),
+    "policies": ("/policies/", frozenset(["admin"])),
+    "policy": ("/policies/exception/", frozenset(["admin"])),
+    "policy-edit": ("/policies/exception/edit", frozenset(["admin"])),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
     "gateways": ("/gateways", DIRECTIVES),
@@ -51,11 +56,11 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
-    "approval-vote",
-    "test-person-save", "test-person-remove", "notifications-read", "notifications-choose",
+    "approval-vote", "approval-act", "draft-save", "draft-delete", "draft-decline", "exception-ask", "ask-take-back",
+    "test-person-save", "test-person-remove", "notifications-read", "notifications-choose", "delegation-revoke",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
-BY_OBJECT = {"directive-edit", "case-document", "exception", "approval"}
+BY_OBJECT = {"directive-edit", "case-document", "exception", "exception-edit", "exception-file", "approval"}
 
 
 def names() -> set[str]:
@@ -99,7 +104,7 @@ def test_a_lost_session_under_htmx_sends_the_whole_page_to_sign_in() -> None:
 @pytest.mark.parametrize(
     ("address", "most"),
     [
-        ("/", 30), ("/directives/", 18), (f"/directives/{REFERENCE}/", 30), (f"/directives/{REFERENCE}/people", 32),
+        ("/", 34), ("/directives/", 18), (f"/directives/{REFERENCE}/", 30), (f"/directives/{REFERENCE}/people", 32),
         ("/people/", 20), ("/people/p009/", 26), ("/matrix", 18), ("/history", 18), ("/runs/", 18),
     ],
 )  # fmt: skip

@@ -8,10 +8,10 @@ from typing import Any
 from django.db.models import Q
 
 from governance.api.people.access import Call, body, window, words
-from governance.approvals import eligibility, queries
+from governance.approvals import queries
 from governance.approvals import services as approvals
 from governance.approvals.models import CommentKind, Request
-from governance.enforcement.services.deciding import decide_request
+from governance.enforcement.services import deciding
 from governance.errors import Invalid, NotFound
 
 _TALK = {
@@ -42,7 +42,7 @@ def inbox(request: Call) -> dict[str, Any]:
 def detail(request: Call, request_id: int) -> dict[str, Any]:
     """One request: its stages, decisions and comments, and how the account stands to it."""
     asked = _find(request, request_id)
-    standing = eligibility.standing(request.user, asked)
+    standing = deciding.standing(request.actor, asked)
     return _summary(asked) | {
         "reason": asked.reason,
         "closed_at": _at(asked.closed_at),
@@ -78,9 +78,9 @@ def detail(request: Call, request_id: int) -> dict[str, Any]:
 def vote(request: Call, request_id: int) -> Any:
     """One decision, on the content digest that was read."""
     sent = body(request)
-    decide_request(
+    deciding.decide(
         actor=request.actor,
-        request_id=request_id,
+        request_id=_find(request, request_id).pk,
         verdict=words(sent, "verdict"),
         comment=words(sent, "comment", default=""),
         seen=words(sent, "content_digest"),

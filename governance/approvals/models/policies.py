@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from governance.approvals.guards import POLICY_FIXED, POLICY_STAGE_FIXED, never_emptied
+from governance.approvals.guards import POLICY_APPROVED, POLICY_FIXED, POLICY_STAGE_FIXED, never_emptied
 
 
 class ApprovalPolicy(models.Model):
@@ -30,6 +30,7 @@ class ApprovalPolicy(models.Model):
         ]
         triggers = [
             POLICY_FIXED,
+            POLICY_APPROVED,
             pgtrigger.Protect(name="policy_keep", operation=pgtrigger.Delete),
             never_emptied("policy"),
         ]

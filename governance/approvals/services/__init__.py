@@ -5,10 +5,11 @@ request is opened, and frozen with it.
 """
 
 from governance.approvals.hours import now
+from governance.approvals.selection import Risk
 from governance.approvals.services.common import Outcome, lock, open_digest, open_request_for
 from governance.approvals.services.delegations import delegate, revoke
-from governance.approvals.services.policies import activate_policy, write_policy
-from governance.approvals.services.requests import ConflictSpec, Risk, open_request, revise, set_aside, withdraw
+from governance.approvals.services.policies import decide_policy, propose_policy, read_stages
+from governance.approvals.services.requests import ConflictSpec, open_request, revise, set_aside, withdraw
 from governance.approvals.services.talk import answer, ask_back, comment, hand_over
 from governance.approvals.services.time import overdue, pass_time, remind
 from governance.approvals.services.votes import vote
@@ -17,10 +18,10 @@ __all__ = [
     "ConflictSpec",
     "Outcome",
     "Risk",
-    "activate_policy",
     "answer",
     "ask_back",
     "comment",
+    "decide_policy",
     "delegate",
     "hand_over",
     "lock",
@@ -30,11 +31,12 @@ __all__ = [
     "open_request_for",
     "overdue",
     "pass_time",
+    "propose_policy",
+    "read_stages",
     "remind",
     "revise",
     "revoke",
     "set_aside",
     "vote",
     "withdraw",
-    "write_policy",
 ]

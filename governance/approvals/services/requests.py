@@ -12,22 +12,13 @@ from governance.accounts.models import User
 from governance.approvals import eligibility
 from governance.approvals.hours import now
 from governance.approvals.models import ApprovalPolicy, Conflict, PolicyStage, Request, RequestStage, StageApprover
+from governance.approvals.selection import Risk, applies
 from governance.approvals.services.common import close, lock_open, open_stages, record, stages_of
 from governance.approvals.states import RequestState, StageState
 from governance.errors import Invalid, PermissionRefused, WrongState
 
 Relations = Mapping[str, Collection[int]]
 """For each relation that a policy may name, the ids of the accounts that stand in it to what is asked for."""
-
-
-@dataclass(frozen=True)
-class Risk:
-    """What a policy's conditions look at: the highest capability tier, for how many days, how many people, which effect."""
-
-    tier: int = 0
-    days: int = 0
-    people: int = 0
-    effect: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,16 +141,6 @@ def _resolve(request: Request, risk: Risk, relations: Relations) -> list[str]:
     return [stage.name for stage in stages]
 
 
-def applies(stage: PolicyStage, risk: Risk) -> bool:
-    """Whether a request of this risk passes the stage."""
-    return (
-        (stage.min_tier is None or risk.tier >= stage.min_tier)
-        and (stage.more_than_days is None or risk.days > stage.more_than_days)
-        and (stage.more_than_people is None or risk.people > stage.more_than_people)
-        and (not stage.effects or risk.effect in stage.effects)
-    )
-
-
 def _write(request: Request, stage: PolicyStage, position: int, relations: Relations) -> RequestStage:
     written = RequestStage.objects.create(
         request=request, revision=request.revision, position=position, name=stage.name, groups=stage.groups,
@@ -189,10 +170,11 @@ def _write(request: Request, stage: PolicyStage, position: int, relations: Relat
 
 def _refuse_unfillable(stages: list[RequestStage]) -> None:
     """Nobody decides twice in a request, so the stages together need enough different people."""
-    places = [stage for stage in stages for _ in range(stage.quorum)]
+    places = [stage.pk for stage in stages for _ in range(stage.quorum)]
     could = {stage.pk: set(eligibility.in_their_own_right(stage).values_list("pk", flat=True)) for stage in stages}
-    empty = eligibility.unfilled(places, could)
-    if empty is not None:
+    missing = eligibility.unfilled(places, could)
+    if missing is not None:
+        empty = next(stage for stage in stages if stage.pk == missing)
         few = f"needs {empty.quorum} different people" if empty.quorum > 1 else "has nobody"
         raise Invalid(
             f"Nobody could decide the stage “{empty.name}”: it {few}, and not enough active accounts without a conflict "

@@ -20,7 +20,7 @@ def comment(*, actor: Actor, request: Request, words: str) -> Comment:
     """A remark by the requester, or by somebody who decides or has decided."""
     request = lock_open(request.pk)
     user = account(actor)
-    if not _takes_part(user, request):
+    if not eligibility.takes_part(user, request):
         raise PermissionRefused("Those who ask and those who decide comment on a request.")
     found = Comment.objects.create(request=request, author=user, text=_words(words), at=now())
     record(actor, request, "commented")
@@ -99,14 +99,6 @@ def hand_over(*, actor: Actor, request: Request, stage_id: int, to: User, reason
     named = StageApprover.objects.create(stage=stage, user=to, path=f"named by {user}: {reason}"[:300], named_at=now())
     record(actor, request, "handed_over", stage=stage.name, to=to.username, reason=reason)
     return named
-
-
-def _takes_part(user: User, request: Request) -> bool:
-    return (
-        request.requester_id == user.pk
-        or request.votes.filter(approver=user).exists()
-        or eligibility.standing(user, request).refusal is None
-    )
 
 
 def _words(given: str, field: str = "text") -> str:

@@ -44,15 +44,16 @@ def overdue() -> list[int]:
 
 
 @transaction.atomic
-def pass_time(*, actor: Actor, request_id: int) -> Outcome | None:
+def pass_time(*, actor: Actor, request_id: int, refuse: bool = True) -> Outcome | None:
     """Let the overdue stages of a request escalate, or refuse it. None when there is nothing to do (any more).
 
-    Whoever calls holds what the request is about, and acts on a refusal in the same transaction.
+    Whoever calls holds what the request is about, and acts on a refusal in the same transaction. Without ``refuse`` no time
+    closes the request: what it asks for is owed.
     """
     request = lock(request_id)
     outcome = None
     for stage in _running().filter(request=request, due_at__lte=now()).order_by("position", "name"):
-        if stage.at_end == AtEnd.REFUSE:
+        if stage.at_end == AtEnd.REFUSE and refuse:
             set_stage(stage, StageState.REJECTED)
             close(actor, request, RequestState.REJECTED, f"nobody decided “{stage.name}” in time")
             return Outcome(request, request.state, stage)

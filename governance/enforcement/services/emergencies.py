@@ -25,7 +25,7 @@ from governance.enforcement.preview import Candidate, compute
 from governance.errors import Invalid, Refused, WrongState
 from governance.waivers.models import Waiver
 
-_KIND = "directive.confirmation"
+CONFIRMATION = "directive.confirmation"
 
 
 def refuse_loosening(directive: Directive, version: DirectiveVersion) -> None:
@@ -110,7 +110,7 @@ def _open(actor: Actor, directive: Directive) -> Request:
     version = directive.version_in_force
     assert version is not None
     return approvals.open_request(
-        actor=actor, kind=_KIND, subject=directive.subject, content_digest=version.digest,
+        actor=actor, kind=CONFIRMATION, subject=directive.subject, content_digest=version.digest,
         summary=f"Confirm the emergency activation of {directive.reference}", reason=version.emergency_reason,
         conflicts=[*conflicts.writers(directive, version), *_involved(directive)],
     )  # fmt: skip

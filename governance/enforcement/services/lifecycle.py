@@ -13,6 +13,7 @@ from django.db import transaction
 
 from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
+from governance.approvals.eligibility import Refusal
 from governance.approvals.models import Request, Verdict
 from governance.approvals.services import Outcome
 from governance.directives import content, profiles
@@ -115,6 +116,15 @@ def _asked_about(directive: Directive, kind: str) -> str:
     return _digest(directive, kind.removeprefix("directive."))
 
 
+def refusal(actor: Actor, request: Request) -> Refusal | None:
+    """What keeps an account from deciding an open request about a directive, beyond what every request has."""
+    directive = Directive.objects.select_related("version_in_force").get(reference=request.subject.partition(":")[2])
+    if request.content_digest != _asked_about(directive, request.kind):
+        return Refusal("content_changed", "What was asked for has changed. It can only be withdrawn and asked again.")
+    covered = conflicts.covered(actor, directive, request)
+    return Refusal("conflict", covered) if covered else None
+
+
 def _digest(directive: Directive, act_name: str) -> str:
     version = directive.version_in_force
     stated = {"act": act_name, "reference": directive.reference, "version": version.digest if version else ""}
@@ -161,6 +171,22 @@ def _turn_down(actor: Actor, directive: Directive, request: Request) -> None:
     directives.record(actor, directive, "request_rejected", kind=request.kind)
     if request.kind == "directive.confirmation" and directive.escalated_at is None:
         directives.escalate(actor=actor, directive=directive, reason="its confirmation was refused")
+
+
+@act
+def pass_time(*, actor: Actor, reference: str, request_id: int) -> Outcome | None:
+    """Let the overdue stages of a directive's request escalate, or refuse it; a refusal is acted on in this transaction.
+
+    The confirmation of an emergency is owed: no time closes it.
+    """
+    directive = directives.lock(reference)
+    request = approvals.lock(request_id)
+    outcome = approvals.pass_time(
+        actor=actor, request_id=request_id, refuse=request.kind != emergencies.CONFIRMATION
+    )  # fmt: skip
+    if outcome is not None and outcome.state == "rejected":
+        _turn_down(actor, directive, request)
+    return outcome
 
 
 def _send_back(actor: Actor, directive: Directive, state: VersionState) -> None:

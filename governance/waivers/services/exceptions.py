@@ -12,27 +12,19 @@ from django.db import transaction
 
 from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
-from governance.approvals.services import ConflictSpec, Risk
+from governance.approvals.services import ConflictSpec
 from governance.catalog.models import ModelCapability
 from governance.directives.models import Directive, Waivable
 from governance.directives.states import DirectiveState
-from governance.errors import Invalid, PermissionRefused, WrongState
+from governance.errors import PermissionRefused, WrongState
 from governance.people.models import Person
-from governance.values import Unfit, longest, text
 from governance.waivers import queries
-from governance.waivers.models import ExceptionRequest
+from governance.waivers.attachments import Attached
+from governance.waivers.models import ExceptionAttachment, ExceptionRequest, Waiver
 from governance.waivers.services.licences import licence_for
 from governance.waivers.services.opening import close, lapse, open_waiver
-from governance.waivers.services.requests import (
-    MAX_DAYS_TIER_4,
-    digest_of,
-    in_words,
-    limit_of,
-    lock,
-    misfit,
-    names,
-    record,
-)
+from governance.waivers.services.requests import NOT_YOURS, digest_of, lock, misfit, names, record
+from governance.waivers.services.terms import check_terms, refuse_overlap, risk_of, summary_of
 from governance.waivers.states import ExceptionState
 
 
@@ -47,67 +39,46 @@ def file_exception(
     reason: str,
     licence: str | None = None,
     mitigation: str = "",
+    attached: Sequence[Attached] = (),
+    continues: Waiver | None = None,
 ) -> ExceptionRequest:
-    """File a request for one report and open its approval. ``directive`` is locked, ``items`` lie in its scope.
+    """File a request for one person and open its approval. ``directive`` is locked, ``items`` lie in its scope.
 
-    Raises ``PermissionRefused`` for anybody but a manager of the person, ``Invalid`` for days or a licence that do not
-    fit, ``WrongState`` when the directive is not active or admits no waivers.
+    ``continues`` is a waiver that the request is to go on from, so that asking for the same is no overlap.
+
+    Raises ``PermissionRefused`` for anybody who may not file for the person, ``Invalid`` for days, a licence or a reason that
+    do not fit, ``WrongState`` when the directive is not active or admits no waivers, or the same is asked for or waived already.
     """
     if actor.user is None or not queries.may_file_for(actor.user, person):
-        raise PermissionRefused("You can file exceptions for people who report to you, directly or indirectly.")
+        raise PermissionRefused(NOT_YOURS)
     version = directive.version_in_force
     if directive.state != DirectiveState.ACTIVE or version is None:
         raise WrongState(f"{directive.reference} is not in force.")
     if version.waivable == Waivable.NEVER:
         raise WrongState(f"{directive.reference} admits no waivers.")
-    reason = _text("reason", reason).strip()
-    _text("mitigation", mitigation, longest(ExceptionRequest, "mitigation"))
-    _check_days(days, items)
-    if not reason:
-        raise Invalid("An exception needs a reason.", [("reason", "is required")])
-    _refuse_twice(directive, person, items)
+    reason, mitigation = check_terms(items, days=days, reason=reason, mitigation=mitigation, attached=attached)
+    refuse_overlap(directive, person, items, waiver=continues)
     drawn_on = licence_for(version, items, days, licence)
     request = ExceptionRequest(
         directive=directive, version=version, person=person, days=days, reason=reason, mitigation=mitigation,
         licence=drawn_on, filer=actor.user,
     )  # fmt: skip
-    request.digest = digest_of(request, items)
+    request.digest = digest_of(request, items, attached)
     request.save()
     request.model_capabilities.set(items)
-    record(actor, request, "filed", items=names(items), days=days)
+    ExceptionAttachment.objects.bulk_create(ExceptionAttachment(request=request, **one.as_json()) for one in attached)
+    files = {"attachments": [one.sha256 for one in attached]} if attached else {}
+    record(actor, request, "filed", items=names(items), days=days, **files)
     approvals.open_request(
         actor=actor,
         kind="exception",
         subject=request.subject,
         content_digest=request.digest,
-        summary=f"{person.name}: {in_words(items)}, {days} days",
-        risk=Risk(tier=max(item.capability.tier for item in items), days=days),
+        summary=summary_of(person, items, days),
+        risk=risk_of(items, days),
         conflicts=[ConflictSpec(person_id=person.pk, reason=f"The exception is for you ({request.subject}).")],
     )
     return request
-
-
-def _text(name: str, given: str, limit: int | None = None) -> str:
-    try:
-        return text(given, limit)
-    except Unfit as unfit:
-        raise Invalid("The exception is not acceptable.", [(name, unfit.reason)]) from None
-
-
-def _check_days(days: int, items: Sequence[ModelCapability]) -> None:
-    limit = limit_of(items)
-    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= limit:
-        why = " for a capability of tier 4" if limit == MAX_DAYS_TIER_4 else ""
-        raise Invalid("The duration is not acceptable.", [("days", f"must be from 1 to {limit}{why}")])
-
-
-def _refuse_twice(directive: Directive, person: Person, items: Sequence[ModelCapability]) -> None:
-    twice = ExceptionRequest.objects.filter(
-        directive=directive, person=person, model_capabilities__in=items,
-        state__in=[ExceptionState.OPEN, ExceptionState.WAITING],
-    ).first()  # fmt: skip
-    if twice is not None:
-        raise WrongState(f"Exception {twice.pk} for the same person asks for that already and is still open.")
 
 
 @transaction.atomic
@@ -120,7 +91,7 @@ def decide_exception(
     A request that the version in force leaves no room for is closed with the reason, and no decision is recorded.
     """
     directive, request = lock(exception_id)
-    _refuse_closed(request, ExceptionState.OPEN)
+    refuse_closed(request, ExceptionState.OPEN)
     items = list(request.model_capabilities.select_related("model", "capability"))
     if digest_of(request, items) != request.digest:
         raise WrongState(f"Exception {request.pk} is not what was filed any more. It cannot be decided.")
@@ -143,7 +114,7 @@ def decide_exception(
     return request
 
 
-def _refuse_closed(request: ExceptionRequest, *states: ExceptionState) -> None:
+def refuse_closed(request: ExceptionRequest, *states: ExceptionState) -> None:
     if request.state not in states:
         why = f" {request.close_reason}" if request.close_reason else ""
         raise WrongState(
@@ -157,7 +128,7 @@ def withdraw_exception(*, actor: Actor, exception_id: int) -> ExceptionRequest:
     _, request = lock(exception_id)
     if actor.user is None or request.filer_id != actor.user.pk:
         raise PermissionRefused("Only the person who filed an exception can withdraw it.")
-    _refuse_closed(request, ExceptionState.OPEN, ExceptionState.WAITING)
+    refuse_closed(request, ExceptionState.OPEN, ExceptionState.WAITING)
     if request.state == ExceptionState.OPEN:
         approvals.withdraw(actor=actor, request=approvals.open_request_for(request.subject))
     close(request, ExceptionState.WITHDRAWN)

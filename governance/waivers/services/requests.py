@@ -16,11 +16,16 @@ from governance.errors import NotFound
 from governance.ledger import services as ledger
 from governance.rules.language import canonical
 from governance.waivers import queries
+from governance.waivers.attachments import Attached
 from governance.waivers.models import ExceptionRequest
 
 MAX_DAYS = 90
 MAX_DAYS_TIER_4 = 30
 DEFAULT_DAYS = 14
+NOT_YOURS = (
+    "You can file exceptions for people who report to you, directly or indirectly; operators also for people who have no "
+    "manager. Nobody files for themselves."
+)
 
 
 def lock(exception_id: int) -> tuple[Directive, ExceptionRequest]:
@@ -68,9 +73,13 @@ def _over(version: DirectiveVersion) -> bool:
     return version.expires_at is not None and version.expires_at <= now()
 
 
-def digest_of(request: ExceptionRequest, items: Sequence[ModelCapability]) -> str:
-    """The digest that approvals are bound to: SHA-256 of everything that was asked for."""
-    content = {
+def digest_of(
+    request: ExceptionRequest, items: Sequence[ModelCapability], attached: Sequence[Attached] | None = None
+) -> str:
+    """The digest that approvals are bound to: SHA-256 of everything that was asked for, attached files included."""
+    if attached is None:
+        attached = [Attached.of(row) for row in request.attachments.all()] if request.pk else []
+    content: dict[str, Any] = {
         "directive": request.directive.reference,
         "version": request.version.number,
         "person": request.person_id,
@@ -80,6 +89,8 @@ def digest_of(request: ExceptionRequest, items: Sequence[ModelCapability]) -> st
         "mitigation": request.mitigation,
         "licence": request.licence.reference if request.licence else None,
     }
+    if attached:
+        content["attachments"] = sorted([one.sha256, one.name] for one in attached)
     return hashlib.sha256(canonical(content)).hexdigest()
 
 

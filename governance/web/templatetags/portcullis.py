@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,8 +13,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from governance.accounts.rights import RIGHTS
 from governance.rules.countries import COUNTRIES
 from governance.web import figures, telling
+from governance.web import kinds as kinds_of_request
 
 register = template.Library()
 
@@ -198,9 +200,26 @@ def span(seconds: float) -> str:
 
 
 @register.filter
+def lasting(length: timedelta) -> str:
+    """A length of time in words: *2 h 5 min*, *less than a minute*."""
+    return span(length.total_seconds()) if length.total_seconds() >= 60 else "less than a minute"
+
+
+@register.filter
 def clock_at(moment: datetime) -> str:
     """The clock alone, for the marks of a chart."""
     return clock(local(moment))
+
+
+@register.filter
+def right_name(right: str) -> str:
+    return RIGHTS.get(right, right)
+
+
+@register.filter
+def request_kind(kind: str) -> str:
+    """A kind of request as pages call it."""
+    return kinds_of_request.name_of(kind)
 
 
 @register.filter

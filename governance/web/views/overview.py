@@ -18,7 +18,7 @@ from governance.enforcement import overview, queries
 from governance.enforcement.models import Run
 from governance.people.models import Person
 from governance.values import typed_number
-from governance.waivers.queries import exceptions_visible_to
+from governance.waivers.queries import drafts_of, exceptions_visible_to
 from governance.web import figures
 from governance.web.frames import frame_of
 from governance.web.http import Visit
@@ -46,6 +46,7 @@ def home(request: Visit) -> HttpResponse:
         "latest_run": None if run else Run.objects.order_by("-id").first(),
         "figures": overview.figures(),
         "waiting": approvals.inbox(request.user)[:6],
+        "asked": drafts_of(request.user).filter(asked_by__isnull=False)[:6],
         "to_confirm": Directive.objects.filter(
             confirm_by__isnull=False, confirmed_at=None, state__in=[DirectiveState.ACTIVE, DirectiveState.SUSPENDED]
         ),

@@ -8,8 +8,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from governance.approvals import progress
 from governance.approvals import queries as approvals
-from governance.directives.models import Directive
+from governance.directives.models import Directive, Waivable
 from governance.enforcement import overview
 from governance.enforcement import queries as enforcement
 from governance.enforcement.decision import Decision
@@ -17,8 +18,9 @@ from governance.enforcement.services import looks
 from governance.errors import NotFound, PermissionRefused
 from governance.people import queries
 from governance.people.models import Organisation, Person, PersonKind, PersonStatus
-from governance.waivers.queries import exceptions_visible_to
-from governance.waivers.states import ExceptionState
+from governance.waivers.models import ExceptionRequest
+from governance.waivers.queries import drafts_of, exceptions_visible_to
+from governance.waivers.states import DraftState, ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
@@ -43,6 +45,7 @@ AFFECTED = Listing(
         "view": lambda queryset, name: queryset.filter(**VIEWS.get(name, {})),
     },
 )
+ASKS = 10
 VIEWS: dict[str, dict[str, Any]] = {
     "off": {"waived_until": None},
     "asked": {"exception_state": ExceptionState.OPEN},
@@ -118,6 +121,7 @@ def affected(request: Visit) -> HttpResponse:
         "page": page,
         "frame": frame_of(request),
         "directives": Directive.objects.filter(state="active").order_by("reference"),
+        "asked": drafts_of(request.user).filter(asked_by__isnull=False)[:ASKS],
     }
     return render(request, "people/affected.html", context)
 
@@ -143,6 +147,19 @@ def _by_model(decisions: list[Decision]) -> list[dict[str, str]]:
     ]
 
 
+def _asking(me: Person, orders: list[Directive], exceptions: list[ExceptionRequest]) -> dict[str, object]:
+    """What the person has asked to be filed for them, and for which directives they can ask now."""
+    asks = list(me.exceptions_asked_for.select_related("directive", "author", "exception")[:ASKS])
+    waiting = {one.directive_id for one in asks if one.state == DraftState.DRAFT}
+    waiting |= {one.directive_id for one in exceptions if one.state in (ExceptionState.OPEN, ExceptionState.WAITING)}
+    can_ask = [
+        order
+        for order in orders
+        if order.pk not in waiting and order.version_in_force and order.version_in_force.waivable != Waivable.NEVER
+    ]
+    return {"asks": asks, "can_ask": can_ask}
+
+
 def my_access(request: Visit) -> HttpResponse:
     """Any employee's or partner's honest page: what is on, what is off, why, and what can be done."""
     me = queries.person_of(request.user)
@@ -153,8 +170,11 @@ def my_access(request: Visit) -> HttpResponse:
         references = sorted({reference for decision in denied for reference in decision.directives})
         names = sorted({d.model_capability.model for d in denied if d.model_capability})
         exceptions = list(exceptions_visible_to(request.user).filter(person=me).order_by("-id")[:5])
+        asked = approvals.requests_about(exceptions[0].subject).first() if exceptions else None
         waived = [d for d in decisions if d.code == "waiver"]
-        orders = list(Directive.objects.filter(reference__in=references).order_by("reference"))
+        orders = list(
+            Directive.objects.filter(reference__in=references).select_related("version_in_force").order_by("reference")
+        )
         context |= {
             "rows": _by_model(decisions),
             "denied": denied,
@@ -166,8 +186,10 @@ def my_access(request: Visit) -> HttpResponse:
             "models": overview.model_names(names),
             "exceptions": exceptions,
             "newest": exceptions[0] if exceptions else None,
-            "asked": approvals.requests_about(exceptions[0].subject).first() if exceptions else None,
+            "asked": asked,
+            "stages": progress.of(asked) if asked else [],
             "manager": me.manager,
+            **_asking(me, orders, exceptions),
             "looks": enforcement.looks_at(me.pk),
         }
     return render(request, "people/my_access.html", context)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0006_separation_of_duties_whole"),
+        ("approvals", "0008_policy_of_policies"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,91 @@
+"""The form of an approval policy: its stages as rows of fields, as typed, and as the service reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from governance.approvals.models import PolicyStage
+from governance.approvals.selection import Risk
+from governance.values import typed_number
+
+NUMBERS = (
+    "position", "quorum", "min_tier", "more_than_days", "more_than_people", "due_hours", "remind_hours",
+)  # fmt: skip
+LISTS = ("groups", "fallback", "escalate_to", "effects")
+_MOST = 20  # rows read from a form; the service judges how many a policy may have
+
+
+@dataclass
+class Row:
+    """One stage as typed."""
+
+    values: dict[str, Any]
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def rows_of_stages(stages: Sequence[PolicyStage]) -> list[Row]:
+    return [Row({name: _shown(getattr(stage, name)) for name in _NAMES}) for stage in stages]
+
+
+_NAMES = (*NUMBERS, *LISTS, "name", "permission", "relations", "business_hours", "at_end")
+
+
+def _shown(value: Any) -> Any:
+    return "" if value is None else str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def new_row(position: int) -> Row:
+    return Row({"position": str(position), "quorum": "1", "at_end": "wait", "groups": [], "relations": []})
+
+
+def rows_of(post: QueryDict) -> list[Row]:
+    """The rows of the form as they were typed."""
+    count = min(typed_number(post.get("rows", "")) or 0, _MOST)
+    return [Row(_typed(post, index)) for index in range(count)]
+
+
+def _typed(post: QueryDict, index: int) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: post.get(f"{name}-{index}", "").strip() for name in (*NUMBERS, "name", "permission")
+    }
+    values |= {name: post.getlist(f"{name}-{index}") for name in LISTS}
+    values["relations"] = [each.strip() for each in post.get(f"relations-{index}", "").split(",") if each.strip()]
+    values["business_hours"] = post.get(f"business_hours-{index}") == "on"
+    values["at_end"] = post.get(f"at_end-{index}", "wait")
+    return values
+
+
+def as_stages(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows as fields of stages; a number that is none stays text, which the service refuses by name."""
+    return [row.values | {name: _number(row.values.get(name, "")) for name in NUMBERS} for row in rows]
+
+
+def _number(typed: str) -> int | str | None:
+    if typed == "":
+        return None
+    number = typed_number(typed)
+    return typed if number is None else number
+
+
+def spread(rows: Sequence[Row], errors: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Put each error at its row, and give all of them under the names that the form's fields have."""
+    found = []
+    for path, words in errors:
+        place, _, name = path.partition("].")
+        number = typed_number(place.removeprefix("stages["))
+        if name and number is not None and number < len(rows):
+            rows[number].errors[name] = words
+            found.append((f"{name}-{number}", f"Stage {number + 1}, {name.replace('_', ' ')}: {words}"))
+        else:
+            found.append((path, words))
+    return found
+
+
+def risk_of(source: QueryDict) -> Risk:
+    """The risk that a preview is asked for."""
+    numbers = {name: typed_number(source.get(f"risk_{name}", "")) or 0 for name in ("tier", "days", "people")}
+    return Risk(**numbers, effect=source.get("risk_effect", "deny"))
