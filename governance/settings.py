@@ -136,7 +136,8 @@ if TESTING:
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
-# Object permissions (case files, stewards) are for later work; nobody is anonymous here.
+# Permissions on one object are asked of accounts/objects.py alone, and nobody is anonymous here: neither guardian's backend nor its
+# anonymous user is wanted.
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 SESSION_COOKIE_HTTPONLY = True

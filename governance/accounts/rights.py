@@ -10,12 +10,15 @@ RIGHTS: dict[str, str] = {
     "edit_case_file": "Edit case files",
     "view_people": "View people without sensitive values",
     "manage_people": "Import people",
+    "view_held": "View held changes",
+    "confirm_held": "Confirm or refuse held changes",
     "view_covered": "View lists of covered people",
     "reveal_sensitive": "Reveal sensitive values with a purpose",
     "view_exceptions": "View all exceptions",
     "hand_over_approvals": "Name somebody for a stage of an approval",
     "view_ledger": "View the ledger",
     "export_case": "Export case files",
+    "view_rights": "View who can do what",
     "administer": "Administer accounts, roles, tokens and settings",
     "manage_catalog": "Load the catalog",
 }
@@ -31,17 +34,19 @@ ADMINISTRATOR = "administrator"
 
 _OPERATOR = (
     "draft_directives", "activate_directives", "view_directives", "view_case_file", "view_people", "view_covered",
-    "view_exceptions", "view_ledger",
+    "view_exceptions", "view_ledger", "view_held",
 )  # fmt: skip
-_READ = ("view_directives", "view_case_file", "view_people", "view_covered", "view_exceptions", "view_ledger")
+_READ = (
+    "view_directives", "view_case_file", "view_people", "view_covered", "view_exceptions", "view_ledger", "view_held",
+)  # fmt: skip
 
 ROLES: dict[str, tuple[str, ...]] = {
     OPERATOR: _OPERATOR,
-    LEAD: (*_OPERATOR, "hand_over_approvals"),
-    COUNSEL: (*_READ, "edit_case_file", "reveal_sensitive"),
+    LEAD: (*_OPERATOR, "hand_over_approvals", "confirm_held"),
+    COUNSEL: (*_READ, "edit_case_file", "reveal_sensitive", "confirm_held"),
     LEGAL: (*_READ, "draft_directives", "edit_case_file", "export_case", "reveal_sensitive"),
     EXECUTIVE: ("view_directives", "view_case_file", "view_exceptions", "hand_over_approvals"),
-    PEOPLE_OPERATIONS: ("view_people", "manage_people", "reveal_sensitive"),
-    AUDITOR: _READ,
-    ADMINISTRATOR: ("administer",),
+    PEOPLE_OPERATIONS: ("view_people", "manage_people", "reveal_sensitive", "view_held", "confirm_held"),
+    AUDITOR: (*_READ, "view_rights"),
+    ADMINISTRATOR: ("administer", "view_rights"),
 }

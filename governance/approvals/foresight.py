@@ -11,7 +11,8 @@ from django.db.models.functions import Lower, Now
 from governance.accounts.models import User
 from governance.approvals import eligibility
 from governance.approvals.models import ApprovalPolicy, Delegation, PolicyStage
-from governance.approvals.services.requests import Risk, applies
+from governance.approvals.selection import Risk, applies
+from governance.approvals.services.requests import Relations
 from governance.people.models import Person
 
 
@@ -24,26 +25,28 @@ class Foreseen:
     fillable: bool
 
 
-def foresee(*, kind: str, risk: Risk, requester: User, about: Collection[str]) -> list[Foreseen]:
+def foresee(
+    *, kind: str, risk: Risk, requester: User, about: Collection[str], related: Relations | None = None
+) -> list[Foreseen]:
     """The stages that a request of a risk would pass now, asked for by an account, for the people ``about``.
 
-    Relations that callers name when they ask are not looked at; the answer of ``open_request`` is the one that counts.
+    ``related``: who stands in which relation to it, as when it is asked for. The answer of ``open_request`` is the one that counts.
     """
     policy = ApprovalPolicy.objects.get(kind=kind, active=True)
     stages = [stage for stage in policy.stages.order_by("position", "name") if applies(stage, risk)]
     free = _without_conflict(requester, about)
-    could = {stage.pk: _who(stage, free) for stage in stages}
-    places = [stage for stage in stages for _ in range(stage.quorum)]
+    could = {stage.pk: _who(stage, free, related or {}) for stage in stages}
     ids = {pk: {user.pk for user in users} for pk, users in could.items()}
     found = []
     for stage in stages:
-        short = eligibility.unfilled([place.pk for place in places if place.position <= stage.position], ids)
-        found.append(Foreseen(stage, could[stage.pk], short != stage.pk))
+        places = [each.pk for each in stages if each.position <= stage.position for _ in range(each.quorum)]
+        found.append(Foreseen(stage, could[stage.pk], eligibility.unfilled(places, ids) != stage.pk))
     return found
 
 
-def _who(stage: PolicyStage, free: QuerySet[User]) -> list[User]:
+def _who(stage: PolicyStage, free: QuerySet[User], related: Relations) -> list[User]:
     may = Q(groups__name__in=stage.groups)
+    may |= Q(pk__in={pk for relation in stage.relations for pk in related.get(relation, ())})
     if stage.permission:
         may |= Q(
             groups__permissions__codename=stage.permission,

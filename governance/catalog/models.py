@@ -6,6 +6,8 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
+from governance.accounts import object_models
+
 
 class Provider(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
@@ -50,6 +52,9 @@ class Stage(models.TextChoices):
     RETIRED = "retired", "Retired"
 
 
+MODEL_PERMISSIONS = (("steward_model", "Steward of the model"),)
+
+
 class AIModel(models.Model):
     """An AI model that is offered. It may be derived from another."""
 
@@ -63,6 +68,7 @@ class AIModel(models.Model):
 
     class Meta:
         verbose_name = "AI model"
+        permissions = MODEL_PERMISSIONS
         constraints = [
             models.CheckConstraint(
                 name="model_not_from_itself",
@@ -90,6 +96,29 @@ class AIModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def subject(self) -> str:
+        """How ledger and outbox name this model."""
+        return f"model:{self.slug}"
+
+
+class AIModelUserPermission(object_models.UserObjectPermission):
+    """Stewards of one model, by name: policies may have them approve exceptions for it."""
+
+    content_object = models.ForeignKey(AIModel, on_delete=models.CASCADE)
+
+    class Meta(object_models.UserObjectPermission.Meta):
+        triggers = object_models.guards("catalog.aimodel", MODEL_PERMISSIONS)
+
+
+class AIModelGroupPermission(object_models.GroupObjectPermission):
+    """Roles whose holders are stewards of one model."""
+
+    content_object = models.ForeignKey(AIModel, on_delete=models.CASCADE)
+
+    class Meta(object_models.GroupObjectPermission.Meta):
+        triggers = [*object_models.guards("catalog.aimodel", MODEL_PERMISSIONS), object_models.NOT_TO_ONES_OWN_ROLE]
 
 
 class ModelCapability(models.Model):

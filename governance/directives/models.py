@@ -15,6 +15,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from governance.accounts import object_models
 from governance.directives.states import (
     DIRECTIVE_TRANSITIONS,
     IN_PREPARATION,
@@ -76,6 +77,9 @@ class CountryGroup(models.Model):
         return self.name
 
 
+CASE_PERMISSIONS = (("counsel_case", "Counsel of the case"), ("review_case", "Reviewer of the case"))
+
+
 class Directive(models.Model):
     """An instruction that restricts access. What it restricts stands in its versions."""
 
@@ -108,6 +112,7 @@ class Directive(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        permissions = CASE_PERMISSIONS
         indexes = [
             models.Index(fields=["state", "reference"], name="directive_state"),
             models.Index(fields=["-received_at", "id"], name="directive_received"),
@@ -146,6 +151,27 @@ class Directive(models.Model):
         """Whether the clock has ended it: no job has to note that first (CONTRACTS.md, *Directive: states*)."""
         version = self.version_in_force if self.state in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED) else None
         return version is not None and version.expires_at is not None and version.expires_at <= moment
+
+
+class DirectiveUserPermission(object_models.UserObjectPermission):
+    """Counsel and reviewers of one directive's case, by name. They see its case file."""
+
+    content_object = models.ForeignKey(Directive, on_delete=models.CASCADE)
+
+    class Meta(object_models.UserObjectPermission.Meta):
+        triggers = object_models.guards("directives.directive", CASE_PERMISSIONS)
+
+
+class DirectiveGroupPermission(object_models.GroupObjectPermission):
+    """Roles whose holders are counsel or reviewers of one directive's case."""
+
+    content_object = models.ForeignKey(Directive, on_delete=models.CASCADE)
+
+    class Meta(object_models.GroupObjectPermission.Meta):
+        triggers = [
+            *object_models.guards("directives.directive", CASE_PERMISSIONS),
+            object_models.NOT_TO_ONES_OWN_ROLE,
+        ]
 
 
 _CONTENT = (

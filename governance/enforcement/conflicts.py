@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from governance.accounts.actor import Actor
+from governance.accounts.models import User
 from governance.approvals import queries as approvals
 from governance.approvals.models import Request
-from governance.approvals.services import ConflictSpec
+from governance.approvals.services import ConflictSpec, Relations
 from governance.directives import content
 from governance.directives.models import Directive, DirectiveVersion, OnUnknown
 from governance.directives.states import DirectiveState, VersionState
@@ -45,13 +46,16 @@ def covered(actor: Actor, directive: Directive, request: Request) -> str | None:
     return None
 
 
-def covered_approvers(directive: Directive, kind: str, version: DirectiveVersion | None = None) -> list[ConflictSpec]:
-    """The approvers whom it covers when it is asked for, by their accounts: kept with the request.
+def covered_approvers(
+    directive: Directive, kind: str, version: DirectiveVersion | None = None, *, related: Relations | None = None
+) -> list[ConflictSpec]:
+    """The approvers, by role or by a relation to it (``related``), whom it covers when it is asked for: kept with the request.
 
     So a request that no approver could decide is refused at once, nobody is shown what they cannot decide, and a change of
     somebody's address or record while it is open does not make an approver of them.
     """
-    addresses = {user.email.lower(): user.pk for user in approvals.approvers(kind)}
+    by_relation = User.objects.filter(pk__in={pk for ids in (related or {}).values() for pk in ids})
+    addresses = {user.email.lower(): user.pk for user in (*approvals.approvers(kind), *by_relation)}
     found = []
     for rule in _watched(directive, kind, version):
         truth = covered_truth(rule.rule)

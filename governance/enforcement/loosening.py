@@ -65,7 +65,7 @@ _PERSON_PROPOSED = _settled("n", present="no", held="nho", staged="sn", waits="k
 _PERSON_HELD = (*_settled("p", present="o", held="ho", staged="sp", waits="kp"), *_PERSON_PROPOSED)
 
 
-def _permits(policy: Policy, item: ModelCapability, states: Sequence[State], *, grants: Sql) -> Sql:
+def permits(policy: Policy, item: ModelCapability, states: Sequence[State], *, grants: Sql) -> Sql:
     admitted = any_of([Sql("(") + audience_truth(item.audience, states) + Sql(") IS TRUE"), grants])
     kept = [
         Sql("NOT (")
@@ -86,9 +86,9 @@ def _loosens(policy: Policy, afterwards: Sequence[State], *, new_grants: bool) -
     """
     turns = []
     for item in _distinct(policy):
-        before = _permits(policy, item, WITH_ORGANISATION, grants=granted(item.id))
+        before = permits(policy, item, WITH_ORGANISATION, grants=granted(item.id))
         grants = _granted_afterwards(item.id) if new_grants else granted(item.id)
-        after = _permits(policy, item, afterwards, grants=grants)
+        after = permits(policy, item, afterwards, grants=grants)
         turns.append(all_of([after, Sql("NOT ") + before]))
     return any_of(turns)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pgtrigger
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
+from governance.accounts import object_models
 from governance.rules.attributes import ORGANISATION_TYPES, PERSON_KINDS, PERSON_STATUSES, VETTING_STATUSES
 
 
@@ -100,6 +102,9 @@ class OrganisationState(models.Model):
         abstract = True
 
 
+ORGANISATION_PERMISSIONS = (("own_organisation", "Owner of the organisation"),)
+
+
 class Organisation(OrganisationState):
     id = _id(primary_key=True)
     parent = models.ForeignKey(
@@ -107,6 +112,7 @@ class Organisation(OrganisationState):
     )
 
     class Meta:
+        permissions = ORGANISATION_PERMISSIONS
         constraints = [
             models.CheckConstraint(
                 name="organisation_not_own_parent", condition=Q(parent__isnull=True) | ~Q(parent=F("id"))
@@ -117,6 +123,32 @@ class Organisation(OrganisationState):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def subject(self) -> str:
+        """How ledger and outbox name this organisation."""
+        return f"organisation:{self.pk}"
+
+
+class OrganisationUserPermission(object_models.UserObjectPermission):
+    """Owners of one organisation, by name: they see its members, and file exceptions for them."""
+
+    content_object = models.ForeignKey(Organisation, on_delete=models.CASCADE)
+
+    class Meta(object_models.UserObjectPermission.Meta):
+        triggers = object_models.guards("people.organisation", ORGANISATION_PERMISSIONS)
+
+
+class OrganisationGroupPermission(object_models.GroupObjectPermission):
+    """Roles whose holders are owners of one organisation."""
+
+    content_object = models.ForeignKey(Organisation, on_delete=models.CASCADE)
+
+    class Meta(object_models.GroupObjectPermission.Meta):
+        triggers = [
+            *object_models.guards("people.organisation", ORGANISATION_PERMISSIONS),
+            object_models.NOT_TO_ONES_OWN_ROLE,
+        ]
 
 
 class PersonState(models.Model):
@@ -207,3 +239,55 @@ class HeldOrganisation(OrganisationState):
 
     def __str__(self) -> str:
         return f"held: {self.organisation_id}"
+
+
+class HeldWhat(models.TextChoices):
+    PERSON = "person", "Person"
+    ORGANISATION = "organisation", "Organisation"
+
+
+class HeldVerdict(models.Model):
+    """A second person's answer to a held change: it came into force, or was dropped. Never by whoever proposed it."""
+
+    what = models.CharField(max_length=12, choices=HeldWhat)
+    key = _id()
+    confirmed = models.BooleanField()
+    proposed_by = models.CharField(max_length=150)
+    proposed_at = models.DateTimeField()
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["what", "key"], name="held_verdict_of")]
+        triggers = [
+            pgtrigger.Protect(name="held_verdict_keep", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="held_verdict_of_a_second_person",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF NOT EXISTS (SELECT 1 FROM people_heldperson h
+                                    WHERE NEW.what = 'person' AND h.person_id = NEW.key
+                                      AND (h.proposed_by, h.proposed_at) = (NEW.proposed_by, NEW.proposed_at)
+                                   UNION ALL
+                                   SELECT 1 FROM people_heldorganisation h
+                                    WHERE NEW.what = 'organisation' AND h.organisation_id = NEW.key
+                                      AND (h.proposed_by, h.proposed_at) = (NEW.proposed_by, NEW.proposed_at)) THEN
+                        RAISE EXCEPTION 'there is no such change to decide';
+                    END IF;
+                    IF NOT EXISTS (SELECT 1 FROM accounts_user u WHERE u.id = NEW.decided_by_id AND u.is_active
+                                      AND u.username <> NEW.proposed_by) THEN
+                        RAISE EXCEPTION 'a second person decides about a held change';
+                    END IF;
+                    IF EXISTS (SELECT 1 FROM people_person p JOIN accounts_user u ON lower(u.email) = lower(p.email)
+                                WHERE u.id = NEW.decided_by_id
+                                  AND CASE NEW.what WHEN 'person' THEN p.id ELSE p.org_id END = NEW.key) THEN
+                        RAISE EXCEPTION 'nobody decides about a held change of their own';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.key}"

@@ -6,8 +6,9 @@ from django.db.models import Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
 
+from governance.accounts import objects
 from governance.accounts.models import User
-from governance.people.models import Person
+from governance.people.models import Organisation, Person
 
 _REPORTS = """
     WITH RECURSIVE report(id) AS (
@@ -28,6 +29,17 @@ def person_of(user: User) -> Person | None:
 def reports_of(person_id: str) -> QuerySet[Person]:
     """Everybody who reports to a person, directly or indirectly."""
     return Person.objects.filter(id__in=RawSQL(_REPORTS, [person_id])).exclude(pk=person_id)
+
+
+def organisations_of(user: User) -> QuerySet[Organisation]:
+    """The organisations that the account owns."""
+    return objects.objects_for(user, objects.OWNER, Organisation)
+
+
+def visible_to(user: User) -> QuerySet[Person]:
+    """Everybody for those who may view people; else the members of the organisations that the account owns."""
+    people = Person.objects.all()
+    return people if user.has_right("view_people") else people.filter(organisation__in=organisations_of(user))
 
 
 def is_manager(person: Person) -> bool:

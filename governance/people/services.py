@@ -251,3 +251,34 @@ def _hold(what: str, columns: Sequence[str], key: str, actor: Actor) -> int:
         [actor.name],
     )
     return int(_rows(f"SELECT count(*) FROM stage_held_{what}")[0][0])
+
+
+# -- held changes ------------------------------------------------------------------------------------------------------
+
+_OF_ITS_OWN = {
+    "person": "SELECT %s::text",
+    "organisation": """SELECT id FROM people_person WHERE org_id = %s
+                       UNION SELECT person_id FROM people_heldperson WHERE org_id = %s""",
+}
+
+
+def settle_held(what: str, key: str, *, confirmed: bool) -> None:
+    """Put a held state in the place of the present one, or drop it. The caller holds the people lock.
+
+    Leaves the ids of the people who are to be judged anew in ``stage_changed_person``.
+    """
+    its_own = _OF_ITS_OWN[what]
+    _execute("DROP TABLE IF EXISTS stage_changed_person")
+    _execute(
+        f"CREATE TEMPORARY TABLE stage_changed_person ON COMMIT DROP AS SELECT * FROM ({its_own}) its(id)",
+        [key] * its_own.count("%s"),
+    )
+    if confirmed:
+        columns = PERSON if what == "person" else ORGANISATION
+        touched = ", updated_at = statement_timestamp()" if what == "person" else ""
+        _execute(
+            f"""UPDATE people_{what} p SET {_assign(columns, "h")}{touched} FROM people_held{what} h
+                 WHERE h.{what}_id = p.id AND p.id = %s""",
+            [key],
+        )
+    _execute(f"DELETE FROM people_held{what} WHERE {what}_id = %s", [key])

@@ -10,9 +10,12 @@ from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Lower, Now
 
+from governance.accounts import objects
 from governance.accounts.models import User
 from governance.accounts.rights import OPERATOR
-from governance.catalog.models import ModelCapability
+from governance.approvals.relations import MODEL_STEWARD
+from governance.catalog.models import AIModel, ModelCapability
+from governance.directives import relations
 from governance.directives.models import Directive, DirectiveVersion
 from governance.people import queries as people
 from governance.people.models import Person
@@ -28,23 +31,41 @@ from governance.waivers.states import DraftState, ExceptionState
 
 
 def people_to_file_for(user: User) -> QuerySet[Person]:
-    """Those whom an account may file for: who reports to it, directly or indirectly; for operators also who has no manager.
+    """Those whom an account may file for: who reports to it, directly or indirectly, and the members of organisations that it
+    owns; for operators also who has no manager.
 
     Never oneself, whatever the account's role.
     """
     if not user.is_active:
         return Person.objects.none()
     me = people.person_of(user)
-    theirs = Q(pk__in=people.reports_of(me.pk).values("pk")) if me is not None else Q(pk__in=())
+    theirs = _in_care_of(user, me)
     if OPERATOR in user.roles():
         theirs |= Q(manager=None)
     found = Person.objects.filter(theirs)
     return found if me is None else found.exclude(pk=me.pk)
 
 
+def people_in_care_of(user: User) -> QuerySet[Person]:
+    """The reports of an account's person, and the members of organisations that it owns; never oneself."""
+    me = people.person_of(user)
+    return Person.objects.filter(_in_care_of(user, me)).exclude(pk=me.pk if me else "")
+
+
+def _in_care_of(user: User, me: Person | None) -> Q:
+    found = Q(organisation__in=people.organisations_of(user))
+    return found | Q(pk__in=people.reports_of(me.pk).values("pk")) if me is not None else found
+
+
 def may_file_for(user: User, person: Person) -> bool:
     """Whether the account may file for the person."""
     return people_to_file_for(user).filter(pk=person.pk).exists()
+
+
+def related_to(user: User | None, directive: Directive, models: Collection[AIModel]) -> dict[str, set[int]]:
+    """For every relation that a policy for exceptions may name, the accounts that stand in it to a request of ``user``."""
+    stewards = objects.holders(objects.STEWARD, *models).values_list("pk", flat=True)
+    return relations.of_request(user, directive) | {MODEL_STEWARD.name: set(stewards)}
 
 
 def licence_has(licence: Licence, items: Sequence[ModelCapability]) -> bool:
@@ -127,12 +148,12 @@ def drafts_of(user: User) -> QuerySet[ExceptionDraft]:
     """The drafts that an account may go on with: its own, and those asked for that wait for it to take them up.
 
     What somebody asked for waits for their manager; where that one has no account, for whoever stands above them; where there
-    is no manager, for the operators.
+    is no manager, for the owners of their organisation and the operators.
     """
     mine = Q(author=user)
     free = Q(author=None) | Q(author__is_active=False)
     me = people.person_of(user)
-    theirs = Q(pk__in=())
+    theirs = Q(asked_by__manager=None, asked_by__organisation__in=people.organisations_of(user))
     if me is not None:
         account = User.objects.annotate(address=Lower("email")).filter(
             is_active=True, address=Lower(OuterRef("asked_by__manager__email"))
@@ -159,11 +180,10 @@ def decided_before(request: ExceptionRequest) -> dict[str, int]:
 
 
 def exceptions_visible_to(user: User) -> QuerySet[ExceptionRequest]:
-    """All exception requests for those who may view them; else those one filed, or that concern oneself or one's reports."""
+    """All exception requests for those who may view them; else those one filed, or that concern oneself or people in one's care."""
     requests = ExceptionRequest.objects.select_related("directive", "person", "filer", "licence", "version")
     if user.has_right("view_exceptions"):
         return requests
     person = people.person_of(user)
-    if person is None:
-        return requests.filter(filer=user)
-    return requests.filter(Q(filer=user) | Q(person_id=person.pk) | Q(person__in=people.reports_of(person.pk)))
+    found = Q(filer=user) | Q(person__in=people_in_care_of(user).values("pk"))
+    return requests.filter(found | Q(person_id=person.pk) if person is not None else found)

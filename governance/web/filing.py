@@ -12,7 +12,7 @@ from django.http import QueryDict
 from governance.accounts.models import User
 from governance.approvals.foresight import Foreseen, foresee
 from governance.approvals.services import Risk
-from governance.catalog.models import Capability
+from governance.catalog.models import AIModel, Capability
 from governance.directives.models import Directive
 from governance.enforcement import filing
 from governance.enforcement.policy import ModelCapability
@@ -131,14 +131,18 @@ def rows(people: Sequence[Person], directive: Directive, answers: Answers, *, bu
     ]
 
 
-def stages_ahead(user: User, answers: Answers, items: Sequence[ModelCapability]) -> list[Foreseen]:
+def stages_ahead(
+    user: User, directive: Directive, answers: Answers, items: Sequence[ModelCapability]
+) -> list[Foreseen]:
     """The longest way that one of these requests goes, as the answers stand."""
     chosen = {name for names in answers.items.values() for name in names}
     slugs = {item.capability for item in items if item.name in chosen}
+    models = AIModel.objects.filter(slug__in={item.model for item in items if item.name in chosen})
     tier = max(Capability.objects.filter(slug__in=slugs).values_list("tier", flat=True), default=0)
     return foresee(
-        kind="exception", risk=Risk(tier=tier, days=answers.number_of_days), requester=user, about=answers.people
-    )
+        kind="exception", risk=Risk(tier=tier, days=answers.number_of_days), requester=user, about=answers.people,
+        related=queries.related_to(user, directive, list(models)),
+    )  # fmt: skip
 
 
 def uploaded(files: Sequence[UploadedFile], kept: Sequence[Attached]) -> list[Attached]:

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from governance.accounts.models import User
 from governance.approvals import queries as approvals
+from governance.directives import queries as directives
 from governance.enforcement import queries as enforcement
 from governance.notifications import queries as notifications
 from governance.people import queries as people
@@ -35,12 +36,14 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("", "home", "layout-dashboard", "Overview", "view_directives"),
     ("", "directives", "scroll-text", "Directives", "view_directives"),
     ("", "people", "users", "People", "view_people"),
+    ("", "held", "pause", "Held changes", "view_held"),
     ("", "exceptions", "file-plus", "Exceptions", "view_exceptions"),
     ("", "runs", "activity", "Runs", "view_directives"),
     ("Look up", "matrix", "grid-3x3", "Who can use what", "view_directives"),
     ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
     ("Look up", "gateways", "badge-check", "Gateways", "view_directives"),
     ("Look up", "history", "landmark", "Legal history", "view_ledger"),
+    ("Look up", "rights", "user-check", "Who can do what", "view_rights"),
     ("Administer", "policies", "scale", "Approval policies", "administer"),
 )
 
@@ -49,8 +52,10 @@ def build(request: HttpRequest) -> list[Group]:
     user: User = request.user  # type: ignore[assignment]
     groups: dict[str, Group] = {}
 
-    def add(title: str, name: str, icon: str, text: str, *, count: int = 0, slim: bool = False) -> None:
-        href = reverse(name)
+    def add(
+        title: str, name: str, icon: str, text: str, *, of: str | None = None, count: int = 0, slim: bool = False
+    ) -> None:
+        href = reverse(name, args=[of] if of else None)
         current = request.path == href or (href != "/" and request.path.startswith(href))
         groups.setdefault(title, Group(title)).links.append(Link(href, icon, text, current, count, slim))
 
@@ -62,13 +67,23 @@ def build(request: HttpRequest) -> list[Group]:
     if waiting or approvals.decides(user):
         add("", "approvals", "stamp", "Approvals", count=waiting)
     person = people.person_of(user)
-    if person is not None and people.is_manager(person):
+    manager, everybody = person is not None and people.is_manager(person), user.has_right("view_people")
+    owner = not (manager and everybody) and people.organisations_of(user).exists()  # asked where it changes anything
+    if owner and not everybody:
+        add("You", "people", "users", "Members", slim=True)
+    if owner or manager:
         add("You", "affected", "users-round", "Affected people", slim=True)
         if not user.has_right("view_exceptions"):
             add("You", "exceptions", "file-plus", "Exceptions", slim=True)
+    if not user.has_right("view_case_file"):
+        for reference in directives.cases_of(user).values_list("reference", flat=True)[:_MOST_CASES]:
+            add("You", "directive-case", "folder", f"Case {reference}", of=reference, slim=True)
     add("You", "notifications", "mail-check", "Notifications", count=notifications.unread(user), slim=True)
     add("You", "my-access", "circle-user-round", "My access", slim=True)
     return list(groups.values())
+
+
+_MOST_CASES = 5
 
 
 def live_run(user: User) -> enforcement.Progress | None:

@@ -19,6 +19,7 @@ from governance.accounts.rights import COUNSEL, EXECUTIVE, LEAD
 from governance.approvals import eligibility, queries, services
 from governance.approvals.hours import now
 from governance.approvals.models import Delegation, Request, Vote
+from governance.approvals.relations import RELATIONS, Relation
 from governance.approvals.services import ConflictSpec, Risk
 from governance.approvals.states import StageState
 from governance.errors import Refused
@@ -291,11 +292,12 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def cast(db: None) -> None:
+def cast(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.contrib.auth.models import Group
 
     for name in NAMES:
         User.objects.create_user(name, f"{name}@example.com").groups.set(Group.objects.filter(name__in=GROUPS[name]))
+    monkeypatch.setitem(RELATIONS, "steward", Relation("steward", "A steward", ("test.",)))
     for kind, stages in KINDS.items():
         first_of_its_kind(kind, *stages)
 

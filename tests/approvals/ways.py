@@ -26,12 +26,12 @@ from governance.enforcement.services.exceptions import file_exception
 from governance.people.models import Person
 from governance.waivers.services import decide_exception, withdraw_exception
 from tests.approvals.doors import Attempt, os_user
-from tests.approvals.policies import put_in_force
+from tests.approvals.policies import put_in_force as put_policy_in_force
 from tests.clock import Clock
 from tests.conftest import PASSWORD, REFERENCE
 
-ALL = ("page", "api", "command", "sql", "unchecked")
 ADMIN = Actor.machine("cli:test")
+ALL = ("page", "api", "command", "sql", "unchecked")
 
 
 def user(name: str) -> User:
@@ -97,7 +97,7 @@ def activation(author: str = "anjali") -> Request:
 
 def policy(*stages: dict[str, Any]) -> None:
     """A new version of the policy for exceptions takes force."""
-    put_in_force("exception", *stages)
+    put_policy_in_force("exception", *stages)
 
 
 def two_leads() -> None:

@@ -31,6 +31,31 @@ def refused(*arguments: str) -> str:
     return error.getvalue()
 
 
+def test_exceptions_for_several_are_filed_changed_and_withdrawn_by_commands(
+    in_force: Any, tmp_path: Path, settings: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    plan, program = tmp_path / "plan.txt", tmp_path / "plan.pdf"
+    plan.write_text("Who sits beside whom\n")
+    program.write_bytes(b"MZ\x00\x01")
+    asks = ["--model", "fable-5", "--capability", "use", "--reason", "evaluation", "--as", "hana"]
+    file = ["exception", "file", "--directive", REFERENCE, *asks, "--days", "7", "--mitigation", "supervised"]
+    assert "does not cover Daniel Stone" in refused(*file, "--person", "p009", "p011")
+    assert "not taken" in refused(*file, "--person", "p009", "--attach", str(program))
+    assert "cannot be read" in refused(*file, "--person", "p009", "--attach", str(tmp_path / "nothing"))
+    filed = json.loads(run(*file, "--person", "p009", "p010", "--attach", str(plan), "--json"))["exceptions"]
+    assert [one["state"] for one in filed] == ["open", "open"]
+    first, second = (str(one["id"]) for one in filed)
+    run("exception", "approve", first, "--as", "idris")
+    changed = json.loads(run("exception", "edit", first, *asks, "--days", "8", "--json"))
+    assert changed["stages"] == [
+        {"name": "Trust-and-safety lead", "state": "open"},
+        {"name": "Export-control counsel", "state": "waiting"},
+    ]
+    assert "Only the person who filed" in refused("exception", "edit", first, *asks[:-1], "maren", "--days", "8")
+    assert json.loads(run("exception", "withdraw", second, "--as", "hana", "--json"))["state"] == "withdrawn"
+
+
 def test_the_whole_life_by_commands() -> None:
     status = json.loads(run("directive", "status", REFERENCE, "--json"))
     assert (status["state"], status["version"], status["request"], status["run"]) == ("draft", 1, None, None)

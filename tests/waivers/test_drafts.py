@@ -130,6 +130,14 @@ def test_what_a_report_asks_for_waits_for_the_manager(act_as: Any, in_force: Any
     assert "evaluation" not in entry.record
 
 
+def test_filing_past_what_was_asked_for_settles_it(act_as: Any, in_force: Any) -> None:
+    draft = ask(act_as("wei"))
+    request = file(act_as("hana"))
+    draft.refresh_from_db()
+    assert (draft.state, draft.exception_id) == ("filed", request.pk)
+    assert not sees("hana")
+
+
 def test_where_the_manager_has_no_account_it_waits_for_whoever_stands_above(act_as: Any, in_force: Any) -> None:
     draft = ask(act_as("wei"))
     deactivate(actor=act_as("admin"), username="hana")

@@ -49,6 +49,11 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "policies": ("/policies/", frozenset(["admin"])),
     "policy": ("/policies/exception/", frozenset(["admin"])),
     "policy-edit": ("/policies/exception/edit", frozenset(["admin"])),
+    "rights": ("/rights/", frozenset(["auditor", "admin"])),
+    "rights-of": ("/rights/directives/", frozenset(["auditor", "admin"])),
+    "rights-account": ("/rights/accounts/idris/", frozenset(["auditor", "admin"])),
+    "rights-object": (f"/rights/directives/{REFERENCE}/", frozenset(["auditor", "admin"])),
+    "held": ("/held/", PEOPLE),
     "matrix": ("/matrix", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
     "gateways": ("/gateways", DIRECTIVES),
@@ -56,8 +61,9 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
-    "approval-vote", "approval-act", "draft-save", "draft-delete", "draft-decline", "exception-ask", "ask-take-back",
-    "test-person-save", "test-person-remove", "notifications-read", "notifications-choose", "delegation-revoke",
+    "approval-vote", "approval-act", "delegation-revoke", "draft-save", "draft-delete", "draft-decline", "exception-ask",
+    "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide",
+    "notifications-read", "notifications-choose",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {"directive-edit", "case-document", "exception", "exception-edit", "exception-file", "approval"}

@@ -50,10 +50,10 @@ def links(html: str) -> list[str]:
                 "/my-access",
             ],
         ),
-        ("teo", ["/people/", "/notifications/", "/my-access"]),
+        ("teo", ["/people/", "/held/", "/notifications/", "/my-access"]),
         ("hana", ["/affected", "/exceptions/", "/notifications/", "/my-access"]),
         ("wei", ["/notifications/", "/my-access"]),
-        ("admin", ["/policies/", "/notifications/", "/my-access"]),
+        ("admin", ["/rights/", "/policies/", "/notifications/", "/my-access"]),
     ],
 )
 def test_the_navigation_offers_what_the_account_may_open(

@@ -9,7 +9,14 @@ from governance.approvals.selection import Risk
 from governance.approvals.services.common import Outcome, lock, open_digest, open_request_for
 from governance.approvals.services.delegations import delegate, revoke
 from governance.approvals.services.policies import decide_policy, propose_policy, read_stages
-from governance.approvals.services.requests import ConflictSpec, open_request, revise, set_aside, withdraw
+from governance.approvals.services.requests import (
+    ConflictSpec,
+    Relations,
+    open_request,
+    revise,
+    set_aside,
+    withdraw,
+)
 from governance.approvals.services.talk import answer, ask_back, comment, hand_over
 from governance.approvals.services.time import overdue, pass_time, remind
 from governance.approvals.services.votes import vote
@@ -17,6 +24,7 @@ from governance.approvals.services.votes import vote
 __all__ = [
     "ConflictSpec",
     "Outcome",
+    "Relations",
     "Risk",
     "answer",
     "ask_back",

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from governance.accounts.actor import Actor
 from governance.accounts.rights import RIGHTS
+from governance.approvals import relations
 from governance.approvals.hours import now
 from governance.approvals.models import ApprovalPolicy, AtEnd, PolicyStage, Request
 from governance.approvals.selection import unfillable
@@ -33,7 +34,7 @@ _LARGEST_SMALLINT = 32_767  # of PostgreSQL
 # The bounds of each number; those that may be left out are None then.
 _NUMBERS = {
     "position": (1, 50), "quorum": (1, 20), "min_tier": (1, 9), "more_than_days": (0, _LARGEST_SMALLINT),
-    "more_than_people": (0, 2**31 - 1), "due_hours": (1, 8_760), "remind_hours": (1, 8_760),
+    "more_than_people": (0, 2**31 - 1), "due_hours": (0, 8_760), "remind_hours": (0, 8_760),
 }  # fmt: skip
 _REQUIRED = ("position", "quorum")
 _DEFAULTS = {"position": 1, "quorum": 1}
@@ -47,8 +48,8 @@ def subject_of(kind: str, version: int) -> str:
 def propose_policy(*, actor: Actor, kind: str, stages: Sequence[Mapping[str, Any]], note: str = "") -> Request:
     """Write the next version of a kind's policy and ask for its approval; ``stages`` are fields of ``PolicyStage``.
 
-    Raises ``Invalid`` with the place of each error, also for a policy under which some request could not be decided by
-    anybody; ``NotFound`` for a kind that nothing asks for.
+    Raises ``Invalid`` with the place of each error, also for a relation that the kind does not offer and for a policy under
+    which some request could not be decided by anybody; ``NotFound`` for a kind that nothing asks for.
     """
     actor.require("administer")
     versions = _lock_versions(kind)
@@ -56,6 +57,7 @@ def propose_policy(*, actor: Actor, kind: str, stages: Sequence[Mapping[str, Any
         kind=kind, version=versions[-1].version + 1, active=False, note=_note(note), author=actor.user, written_at=now()
     )
     rows = _read(stages)
+    _refuse_unknown_relations(kind, rows)
     why = unfillable([PolicyStage(**fields) for fields in rows])
     if why is not None:
         raise Invalid(why, [("stages", why)])
@@ -70,6 +72,16 @@ def propose_policy(*, actor: Actor, kind: str, stages: Sequence[Mapping[str, Any
         summary=f"Approval policy for {kind}, version {policy.version}",
         reason=policy.note,
     )
+
+
+def _refuse_unknown_relations(kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A relation that whoever asks does not name selects nobody."""
+    offered = {relation.name for relation in relations.offered_by(kind)}
+    unknown = sorted({name for fields in rows for name in fields["relations"]} - offered)
+    if unknown:
+        raise Invalid(
+            "The policy is not acceptable.", [("relations", f"{name} is none that {kind} offers") for name in unknown]
+        )
 
 
 def _lock_versions(kind: str) -> list[ApprovalPolicy]:
@@ -190,7 +202,7 @@ class _Reader:
             self.errors.append((f"{here}.due_hours", "is needed for what happens at the end of time"))
         if found["at_end"] == AtEnd.ESCALATE and not found["escalate_to"]:
             self.errors.append((f"{here}.escalate_to", "is needed: to whom does it escalate?"))
-        if found["remind_hours"] and found["due_hours"] and found["remind_hours"] >= found["due_hours"]:
+        if found["remind_hours"] and found["due_hours"] is not None and found["remind_hours"] >= found["due_hours"]:
             self.errors.append((f"{here}.remind_hours", "must come before it is due"))
 
     def _number(self, value: object, name: str, here: str) -> int | None:

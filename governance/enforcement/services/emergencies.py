@@ -14,7 +14,7 @@ from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
 from governance.approvals.models import Request
 from governance.approvals.services import ConflictSpec
-from governance.directives import content
+from governance.directives import content, relations
 from governance.directives import services as directives
 from governance.directives.models import Directive, DirectiveVersion
 from governance.directives.states import DirectiveState
@@ -113,6 +113,7 @@ def _open(actor: Actor, directive: Directive) -> Request:
         actor=actor, kind=CONFIRMATION, subject=directive.subject, content_digest=version.digest,
         summary=f"Confirm the emergency activation of {directive.reference}", reason=version.emergency_reason,
         conflicts=[*conflicts.writers(directive, version), *_involved(directive)],
+        relations=relations.of_request(actor.user, directive),
     )  # fmt: skip
 
 

@@ -54,9 +54,11 @@ def file_exception(
     a capability outside the scope.
     """
     filing_of = _Filing.begin(actor, reference, [person_id])
-    return filing_of.file(
+    filed = filing_of.file(
         Wanted(person_id, items), days=days, reason=reason, licence=licence, mitigation=mitigation, attached=()
     )
+    waivers.settle_asks([filed])
+    return filed
 
 
 @transaction.atomic
@@ -95,6 +97,7 @@ def file_exceptions(
         raise Invalid("Nothing was filed.", list(dict.fromkeys(refusals)))
     if draft is not None:
         waivers.mark_filed(actor, draft, filing_of.directive, filed)
+    waivers.settle_asks(filed)
     return filed
 
 

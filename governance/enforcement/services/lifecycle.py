@@ -16,7 +16,7 @@ from governance.approvals import services as approvals
 from governance.approvals.eligibility import Refusal
 from governance.approvals.models import Request, Verdict
 from governance.approvals.services import Outcome
-from governance.directives import content, profiles
+from governance.directives import content, profiles, relations
 from governance.directives import services as directives
 from governance.directives.acts import act
 from governance.directives.models import Directive, DirectiveVersion, OnUnknown, WaiverPolicy
@@ -53,6 +53,7 @@ def submit(*, actor: Actor, reference: str) -> Request:
     directives.submit(actor=actor, directive=directive, version=version)
     preview = previews.store(version)
     kind = _activation_kind(directive, version)
+    related = relations.of_request(actor.user, directive)
     return approvals.open_request(
         actor=actor,
         kind=kind,
@@ -61,8 +62,9 @@ def submit(*, actor: Actor, reference: str) -> Request:
         summary=f"Put version {version.number} in force: {directive.title}",
         conflicts=[
             *conflicts.writers(directive, version),
-            *conflicts.covered_approvers(directive, kind, version),
+            *conflicts.covered_approvers(directive, kind, version, related=related),
         ],
+        relations=related,
     )
 
 
@@ -346,10 +348,11 @@ def ask(*, actor: Actor, reference: str, act: str, reason: str = "") -> Request:
     if act == "confirmation":
         return emergencies.ask_again(actor, directive)
     kind = f"directive.{act}"
+    related = relations.of_request(actor.user, directive)
     request = approvals.open_request(
         actor=actor, kind=kind, subject=directive.subject, content_digest=_digest(directive, act),
         summary=f"{_VERBS[act]} {reference}: {directive.title}", reason=reason,
-        conflicts=conflicts.covered_approvers(directive, kind),
+        conflicts=conflicts.covered_approvers(directive, kind, related=related), relations=related,
     )  # fmt: skip
     directives.record(actor, directive, f"{act}_asked", reason=reason)
     return request

@@ -7,6 +7,7 @@ from governance.waivers.services.drafts import (
     delete_draft,
     mark_filed,
     save_draft,
+    settle_asks,
     take_back,
 )
 from governance.waivers.services.editing import edit_exception
@@ -35,6 +36,7 @@ __all__ = [
     "pass_time",
     "register_licences",
     "save_draft",
+    "settle_asks",
     "take_back",
     "withdraw_exception",
 ]

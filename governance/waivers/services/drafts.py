@@ -125,6 +125,16 @@ def mark_filed(actor: Actor, key: UUID, directive: Directive, filed: Sequence[Ex
     _finish(actor, draft, DraftState.FILED, "")
 
 
+def settle_asks(filed: Sequence[ExceptionRequest]) -> None:
+    """What somebody asked for is filed, too, when it was filed without opening what they wrote."""
+    for request in filed:
+        ExceptionDraft.objects.filter(
+            directive=request.directive, asked_by=request.person, state=DraftState.DRAFT
+        ).update(
+            state=DraftState.FILED, exception=request, author=request.filer, values={}, attachments=[], changed_at=now()
+        )  # fmt: skip
+
+
 def _finish(actor: Actor, draft: ExceptionDraft, state: DraftState, answer: str) -> ExceptionDraft:
     if draft.state != DraftState.DRAFT:
         raise WrongState(f"This is over already: {draft.get_state_display().lower()}.")

@@ -61,7 +61,7 @@ def edit_exception(
     void = Vote.objects.filter(request=asked, revision=asked.revision).count()
     approvals.revise(
         actor=actor, request=asked, content_digest=digest, summary=summary_of(request.person, items, days),
-        risk=risk_of(items, days),
+        risk=risk_of(items, days), relations=queries.related_to(actor.user, directive, {item.model for item in items}),
     )  # fmt: skip
     _change_rows(request, items, attached)
     request.digest, request.revision = digest, request.revision + 1

@@ -77,6 +77,7 @@ def file_exception(
         summary=summary_of(person, items, days),
         risk=risk_of(items, days),
         conflicts=[ConflictSpec(person_id=person.pk, reason=f"The exception is for you ({request.subject}).")],
+        relations=queries.related_to(actor.user, directive, {item.model for item in items}),
     )
     return request
 

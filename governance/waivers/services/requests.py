@@ -23,8 +23,8 @@ MAX_DAYS = 90
 MAX_DAYS_TIER_4 = 30
 DEFAULT_DAYS = 14
 NOT_YOURS = (
-    "You can file exceptions for people who report to you, directly or indirectly; operators also for people who have no "
-    "manager. Nobody files for themselves."
+    "You can file exceptions for people who report to you, directly or indirectly, and for the members of an organisation that "
+    "you own; operators also for people who have no manager. Nobody files for themselves."
 )
 
 

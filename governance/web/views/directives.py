@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from governance.approvals import queries as approvals
 from governance.approvals.states import RequestState
-from governance.directives import profiles, services
+from governance.directives import profiles, queries, services
 from governance.directives.models import Directive, DirectiveVersion
 from governance.directives.states import DirectiveState
 from governance.enforcement import candidates, overview, remarks
@@ -22,6 +22,7 @@ from governance.ledger import queries as ledger
 from governance.people.models import PersonKind
 from governance.rules import english, language
 from governance.web import guarded
+from governance.web.frames import frame_of
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
 from governance.web.stepper import steps
@@ -60,7 +61,10 @@ def find(reference: str) -> Directive:
 def _head(request: Visit, reference: str, tab: str) -> dict[str, Any]:
     """What every tab of a directive shows above itself."""
     request.actor.require("view_directives")
-    directive = find(reference)
+    return _above(find(reference), tab) | {"frame": frame_of(request)}
+
+
+def _above(directive: Directive, tab: str) -> dict[str, Any]:
     versions = list(directive.versions.order_by("-number").select_related("author"))
     shown = directive.version_in_force or versions[0]
     pending = next((v for v in versions if v.state in ("draft", "submitted", "approved")), None)
@@ -86,7 +90,9 @@ def summary(request: Visit, reference: str) -> HttpResponse:
         "scope": list(shown.scope.select_related("model", "capability")),
         "stored": getattr(shown, "stored_preview", None),
         "licences": overview.licences(context["directive"]),
-        "questions": overview.open_questions(context["directive"]) if request.actor.has("view_case_file") else [],
+        "questions": overview.open_questions(context["directive"])
+        if queries.may_read_case(request.user, context["directive"])
+        else [],
         "can_draft": context["state"] in ("active", "suspended", "approved") and context["pending"] is None,
     }
     return render(request, "directives/summary.html", context)
@@ -118,10 +124,22 @@ def people(request: Visit, reference: str) -> HttpResponse:
     return render(request, "directives/people.html", context)
 
 
+def _find_case(request: Visit, reference: str) -> Directive:
+    """A directive whose case file the account may read, by its right or by a permission on this one.
+
+    Whoever has a permission on some case learns of no other whether it exists; whoever has none is told which right it needs.
+    """
+    if not request.actor.has("view_case_file") and not queries.cases_of(request.user).exists():
+        request.actor.require("view_case_file")
+    directive = overview.directives().filter(reference=reference).first()
+    if directive is None or not queries.may_read_case(request.user, directive):
+        raise NotFound(f"There is no directive {reference}.")
+    return directive
+
+
 def case(request: Visit, reference: str) -> HttpResponse:
-    request.actor.require("view_case_file")
-    context = _head(request, reference, "case")
-    directive: Directive = context["directive"]
+    directive = _find_case(request, reference)
+    context = _above(directive, "case") | {"frame": frame_of(request)}
     context |= {
         "items": directive.case_file.select_related("model").defer("content"),
         "comparables": directive.comparables.select_related("model", "capability"),
@@ -131,8 +149,7 @@ def case(request: Visit, reference: str) -> HttpResponse:
 
 def case_document(request: Visit, reference: str, item_id: int) -> HttpResponse:
     """The bytes of a case document, as plain text and never as a page."""
-    request.actor.require("view_case_file")
-    item = find(reference).case_file.filter(pk=item_id).exclude(content=None).first()
+    item = _find_case(request, reference).case_file.filter(pk=item_id).exclude(content=None).first()
     if item is None:
         raise NotFound("There is no such document.")
     response = HttpResponse(bytes(item.content or b""), content_type="text/plain; charset=utf-8")

@@ -264,7 +264,7 @@ def _page(
 
 def _ahead(request: Visit, directive: Directive, answers: Answers) -> dict[str, Any]:
     return {
-        "ahead": filing.stages_ahead(request.user, answers, reads.scope_of(directive)),
+        "ahead": filing.stages_ahead(request.user, directive, answers, reads.scope_of(directive)),
         "several": len(answers.people) > 1,
     }
 

@@ -19,7 +19,7 @@ from governance.errors import NotFound, PermissionRefused
 from governance.people import queries
 from governance.people.models import Organisation, Person, PersonKind, PersonStatus
 from governance.waivers.models import ExceptionRequest
-from governance.waivers.queries import drafts_of, exceptions_visible_to
+from governance.waivers.queries import drafts_of, exceptions_visible_to, may_file_for, people_in_care_of
 from governance.waivers.states import DraftState, ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
@@ -53,8 +53,15 @@ VIEWS: dict[str, dict[str, Any]] = {
 }
 
 
+def _sees_everybody(request: Visit) -> bool:
+    """Whether by right; owners of an organisation see its members. Raises ``PermissionRefused`` for everybody else."""
+    if not request.actor.has("view_people") and not queries.organisations_of(request.user).exists():
+        request.actor.require("view_people")
+    return request.actor.has("view_people")
+
+
 def listing(request: Visit) -> HttpResponse:
-    request.actor.require("view_people")
+    everybody = _sees_everybody(request)
     can = None
     if wanted := request.GET.get("can", ""):  # who can use something says who is not covered
         request.actor.require("view_covered")
@@ -62,19 +69,23 @@ def listing(request: Visit) -> HttpResponse:
         if can is None:
             raise NotFound("There is no such model capability.")
         looks.record_look(actor=request.actor, what="people who can use it", subject=f"model_capability:{can.name}")
-    page = LIST.page(request, Person.objects.select_related("organisation", "manager"))
+    page = LIST.page(request, queries.visible_to(request.user).select_related("organisation", "manager"))
+    organisations = Organisation.objects.all() if everybody else queries.organisations_of(request.user)
     context = {
         "page": page,
+        "frame": frame_of(request),
+        "everybody": everybody,
         "can": can,
         "kinds": PersonKind.choices,
         "statuses": PersonStatus.choices,
-        "organisations": Organisation.objects.order_by("name").values_list("id", "name")[:200],
+        "organisations": organisations.order_by("name").values_list("id", "name")[:200],
     }
     return render(request, "people/list.html", context)
 
 
-def _find(person_id: str) -> Person:
-    person = Person.objects.select_related("organisation", "manager").filter(pk=person_id).first()
+def _find(request: Visit, person_id: str) -> Person:
+    visible = queries.visible_to(request.user)
+    person = visible.select_related("organisation", "manager").filter(pk=person_id).first()
     if person is None or "\x00" in person_id:
         raise NotFound("There is no such person.")
     return person
@@ -82,10 +93,14 @@ def _find(person_id: str) -> Person:
 
 def detail(request: Visit, person_id: str) -> HttpResponse:
     """One person: record without sensitive values, and, for whom it is, every decision about them."""
-    request.actor.require("view_people")
-    person = _find(person_id)
+    everybody = _sees_everybody(request)
+    person = _find(request, person_id)
     context = {
         "person": person,
+        "frame": frame_of(request),
+        "everybody": everybody,
+        "may_file": may_file_for(request.user, person),
+        "restrictions": None if everybody else overview.affected(Person.objects.filter(pk=person.pk)),
         "purposes": looks.PURPOSES,
         "decisions": overview.decisions_of(person.pk) if request.actor.has("view_covered") else None,
         "exceptions": exceptions_visible_to(request.user).filter(person=person)[:20],
@@ -98,19 +113,21 @@ def detail(request: Visit, person_id: str) -> HttpResponse:
 def reveal(request: Visit, person_id: str) -> HttpResponse:
     """The sensitive values, after the look was recorded. The answer is not stored anywhere."""
     revealed = looks.reveal(actor=request.actor, person_id=person_id, purpose=request.POST.get("purpose", ""))
-    context = {"person": _find(person_id), "revealed": revealed, "purpose": request.POST["purpose"]}
+    context = {"person": _find(request, person_id), "revealed": revealed, "purpose": request.POST["purpose"]}
     template = "people/_revealed.html" if request.headers.get("HX-Request") == "true" else "people/revealed.html"
     return render(request, template, context)
 
 
 def affected(request: Visit) -> HttpResponse:
-    """A manager's people whose access is off: which directive, what was asked for. Never why."""
+    """The people in one's care whose access is off: which directive, what was asked for. Never why."""
     me = queries.person_of(request.user)
-    if me is None or not queries.is_manager(me):
-        raise PermissionRefused("This page is for people who have reports.")
-    reports = queries.reports_of(me.pk)
-    page = AFFECTED.page(request, overview.affected(reports))
-    counts = overview.affected_counts(reports)
+    owned = list(queries.organisations_of(request.user).order_by("name").values_list("name", flat=True))
+    manager = me is not None and queries.is_manager(me)
+    if not manager and not owned:
+        raise PermissionRefused("This page is for people who have reports, and for owners of an organisation.")
+    in_care = people_in_care_of(request.user)
+    page = AFFECTED.page(request, overview.affected(in_care))
+    counts = overview.affected_counts(in_care)
     context = {
         "views": [
             ("Everybody affected", "", counts["everybody"]),
@@ -119,6 +136,8 @@ def affected(request: Visit) -> HttpResponse:
             ("Waived", "waived", counts["waived"]),
         ],
         "page": page,
+        "manager": manager,
+        "owned": owned,
         "frame": frame_of(request),
         "directives": Directive.objects.filter(state="active").order_by("reference"),
         "asked": drafts_of(request.user).filter(asked_by__isnull=False)[:ASKS],
