@@ -10,7 +10,7 @@ import platform
 import sys
 from pathlib import Path
 
-_PARTS = ("rules", "previewing", "running", "deciding", "searching")
+_PARTS = ("rules", "previewing", "running", "deciding", "searching", "inbox")
 ROOT = Path(__file__).resolve().parents[1]
 
 

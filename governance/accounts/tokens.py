@@ -30,12 +30,12 @@ def create_personal_token(*, actor: Actor, name: str, reach: str, days: int = DE
     errors = []
     try:
         name = text(name, longest(PersonalToken, "name")).strip()
+        if not name:
+            raise Unfit("is required")
+        if user.personal_tokens.filter(name=name, revoked_at=None).exists():
+            raise Unfit("is taken; revoke the token of that name first")
     except Unfit as unfit:
         errors.append(("name", unfit.reason))
-    if not name:
-        errors.append(("name", "is required"))
-    if user.personal_tokens.filter(name=name, revoked_at=None).exists():
-        errors.append(("name", "is taken; revoke the token of that name first"))
     if reach not in Reach.values:
         errors.append(("reach", f"must be one of {', '.join(Reach.values)}"))
     if not 1 <= days <= MOST_DAYS:

@@ -16,6 +16,7 @@ from governance.accounts.models import User
 from governance.accounts.rights import RIGHTS
 from governance.approvals.models import Conflict, Delegation, PolicyStage, Request, RequestStage, StageApprover, Vote
 from governance.approvals.states import RequestState, StageState
+from governance.people.models import Person
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,11 @@ def conflict_of(user: User, request: Request) -> Refusal | None:
 
 def conflicts_naming(user: User) -> QuerySet[Conflict]:
     """The conflicts that name the account, or the person whose e-mail address it has."""
-    return Conflict.objects.annotate(address=Lower("person__email")).filter(
-        Q(user=user) | Q(address=user.email.lower())
-    )
+    return Conflict.objects.filter(Q(user=user) | Q(person__in=_persons_of(user).values("pk")))
+
+
+def _persons_of(user: User) -> QuerySet[Person]:
+    return Person.objects.annotate(address=Lower("email")).filter(address=user.email.lower())
 
 
 def in_conflict_with(user: User) -> Q:
@@ -149,7 +152,10 @@ def in_conflict_with(user: User) -> Q:
 
 
 def _party_to(user: User) -> Q:
-    return Q(requester=user) | Q(pk__in=conflicts_naming(user).values("request_id"))
+    by_person = Conflict.objects.filter(person__in=_persons_of(user).values("pk"))
+    by_account = Conflict.objects.filter(user=user)
+    # Apart, so that each is found by its index.
+    return Q(requester=user) | Q(pk__in=by_account.values("request_id")) | Q(pk__in=by_person.values("request_id"))
 
 
 # -- deciding ----------------------------------------------------------------------------------------------------------

@@ -76,10 +76,11 @@ def inbox(user: User) -> QuerySet[Request]:
         return Request.objects.none()
     hats: list[When] = []
     found = Q(pk__in=())
-    for hat in (user, *eligibility.principals(user)) if user.is_active else ():
+    for hat in (user, *eligibility.principals(user)):
         stages = _open_stages().filter(eligibility.has_right(hat))
-        theirs = Q(Exists(stages)) & ~Q(Exists(_votes().filter(eligibility.involves(hat))))
-        theirs = theirs if hat == user else theirs & ~eligibility.in_conflict_with(hat)
+        theirs = Q(Exists(stages))
+        if hat != user:
+            theirs &= ~Q(Exists(_votes().filter(eligibility.involves(hat)))) & ~eligibility.in_conflict_with(hat)
         found |= theirs
         hats.append(When(theirs, then=Value(hat.pk)))
     alone = len(hats) <= 1
@@ -99,9 +100,18 @@ def inbox(user: User) -> QuerySet[Request]:
 
 def waiting_by_kind(user: User) -> list[dict[str, Any]]:
     """How many requests wait for the account, by kind, and how many of those are overdue."""
-    late = Count("pk", filter=Q(due_at__lt=Now(), stopped_at=None))
+    late = Count("pk", filter=Q(Exists(_open_stages().filter(due_at__lt=Now())), stopped_at=None))
     found = inbox(user).order_by("kind").values("kind").annotate(number=Count("pk"), overdue=late)
     return [{name: row[name] for name in ("kind", "number", "overdue")} for row in found]
+
+
+def stage_names(user: User) -> list[str]:
+    """The names of the open stages that the account may decide, for itself or for somebody else; conflicts aside."""
+    mine = Q(pk__in=())
+    for hat in (user, *eligibility.principals(user)):
+        mine |= eligibility.has_right(hat)
+    open_now = RequestStage.objects.filter(mine, state=StageState.OPEN)
+    return list(open_now.order_by("name").values_list("name", flat=True).distinct())
 
 
 def visible_to(user: User) -> QuerySet[Request]:

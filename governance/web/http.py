@@ -13,3 +13,4 @@ class Visit(HttpRequest):
 
     user: User  # type: ignore[assignment]
     actor: Actor
+    waiting: int

@@ -41,7 +41,8 @@ class Listing:
     default: str
     filters: Mapping[str, Filter] = field(default_factory=dict)
 
-    def page(self, request: HttpRequest, queryset: QuerySet[Any]) -> Page:
+    def page(self, request: HttpRequest, queryset: QuerySet[Any], *, total: int | None = None) -> Page:
+        """``total`` is how many there are without a filter, where the caller has counted them."""
         chosen = {name: request.GET.get(name, "").replace("\x00", "").strip()[:200] for name in self.filters}
         for name, apply in self.filters.items():
             if chosen[name]:
@@ -49,7 +50,8 @@ class Listing:
         sort = request.GET.get("sort", self.default)
         if sort.removeprefix("-") not in self.sorts:
             sort = self.default
-        total = queryset.count()
+        if total is None or any(chosen.values()):
+            total = queryset.count()
         rows, before, after = self._window(request, queryset, sort)
         return Page(rows, total, sort, chosen, before, after)
 

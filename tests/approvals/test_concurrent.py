@@ -18,7 +18,7 @@ from governance.approvals.hours import now
 from governance.approvals.models import Request, Vote
 from governance.errors import PermissionRefused, Refused, WrongState
 from governance.ledger.models import Entry
-from tests.approvals.policies import put_in_force
+from tests.approvals.policies import first_of_its_kind, put_in_force
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -35,14 +35,16 @@ def policy(*stages: dict[str, Any]) -> Any:
     return put_in_force(KIND, *stages)
 
 
-def approve_policy() -> Any:
-    """The second version takes force, by its approval."""
-    return services.decide_policy(actor=act("peter"), kind=KIND, version=2, verdict="approve")
+def approving(*stages: dict[str, Any]) -> Callable[[], Any]:
+    """The last approval of a policy that was written: it takes force with it."""
+    proposed = services.propose_policy(actor=act("admin"), kind=KIND, stages=stages)
+    actor, version = act("maren"), int(proposed.subject.rpartition(":")[2])
+    return lambda: services.decide_policy(actor=actor, kind=KIND, version=version, verdict="approve")
 
 
-def asked(subject: str = "directive:X") -> Request:
+def asked(subject: str = "directive:X", kind: str = KIND) -> Request:
     return services.open_request(
-        actor=act("lucia"), kind=KIND, subject=subject, content_digest=DIGEST, summary="x", reason="y"
+        actor=act("lucia"), kind=kind, subject=subject, content_digest=DIGEST, summary="x", reason="y"
     )
 
 
@@ -182,14 +184,10 @@ def test_an_approval_against_an_edit(first: str, committed: None, holding: Any) 
 @pytest.mark.parametrize("first", ["request", "policy"])
 def test_a_request_against_a_policy_that_takes_force(first: str, committed: None, holding: Any) -> None:
     """The request has the stages of one version, whole: of the version that it names."""
-    services.propose_policy(
-        actor=act("admin"), kind=KIND,
-        stages=[{"name": "Lead", "position": 1, "groups": [LEAD]}, {"name": "Executive", "position": 2, "groups": [EXECUTIVE]}],
-    )  # fmt: skip
+    activate = approving(
+        {"name": "Lead", "position": 1, "groups": [LEAD]}, {"name": "Executive", "position": 2, "groups": [EXECUTIVE]}
+    )
     begun = holding("approval.opened" if first == "request" else "approval_policy.activated")
-
-    def activate() -> Any:
-        return approve_policy()
 
     acts = (asked, later(begun, activate)) if first == "request" else (later(begun, asked), activate)
     _, refusals = sorted_out(at_once(*acts))
@@ -202,14 +200,8 @@ def test_a_request_against_a_policy_that_takes_force(first: str, committed: None
 
 def test_an_approval_against_a_policy_that_takes_force_keeps_its_stages(committed: None) -> None:
     request = asked()
-    services.propose_policy(
-        actor=act("admin"), kind=KIND, stages=[{"name": "Two", "position": 1, "groups": [LEAD, EXECUTIVE], "quorum": 2}]
-    )
-    _, refusals = sorted_out(
-        at_once(
-            voting(request, "idris"), approve_policy
-        )
-    )  # fmt: skip
+    activate = approving({"name": "Two", "position": 1, "groups": [LEAD, EXECUTIVE], "quorum": 2})
+    _, refusals = sorted_out(at_once(voting(request, "idris"), activate))
     assert refusals == []
     request.refresh_from_db()
     assert request.state == "approved", "it was opened under the version that needs one"
@@ -246,7 +238,8 @@ def test_two_requests_about_one_subject_at_once_are_one(committed: None) -> None
 
 
 def test_an_escalation_from_two_schedules_comes_once(committed: None) -> None:
-    policy(
+    first_of_its_kind(
+        "test.late",
         {
             "name": "Lead",
             "position": 1,
@@ -254,9 +247,9 @@ def test_an_escalation_from_two_schedules_comes_once(committed: None) -> None:
             "due_hours": 0,
             "at_end": "escalate",
             "escalate_to": [EXECUTIVE],
-        }
+        },
     )
-    request = asked()
+    request = asked(kind="test.late")
     acts = [lambda: services.pass_time(actor=MACHINE, request_id=request.pk)] * 4
     done, refusals = sorted_out(at_once(*acts))
     assert refusals == []

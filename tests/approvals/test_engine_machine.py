@@ -165,9 +165,11 @@ class Life(RuleBasedStateMachine):
         stages = self.find(number).stages.filter(state=StageState.OPEN)
         able = [user for stage in stages for user in queries.eligible(stage)]
         delegates = User.objects.filter(delegations_held__principal__in=able)
-        names = sorted({user.username for user in (*able, *delegates)} & set(NAMES))
+        own = sorted({user.username for user in able} & set(NAMES))
+        others = sorted({user.username for user in delegates} & set(NAMES) - set(own))
+        names = others if others and choice % 2 else own
         if names:
-            self.decide(number, names[choice % len(names)], verdict)
+            self.decide(number, names[choice // 2 % len(names)], verdict)
 
     @rule(number=requests, who=people, verdict=st.sampled_from(["approve"] * 4 + ["reject"]))
     def decide(self, number: int, who: str, verdict: str) -> None:

@@ -36,6 +36,6 @@ def configuration(request: Request, services: Services) -> dict[str, Any]:
 
 def openapi(request: Request, services: Services) -> dict[str, Any]:
     """``GET /api/v1/openapi.json``: OpenAPI 3.1."""
-    from governance.api.authzen.openapi import DOCUMENT
+    from governance.api.openapi import DOCUMENT
 
     return DOCUMENT

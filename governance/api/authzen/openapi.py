@@ -206,7 +206,7 @@ def _post(summary: str, scope: str, request: dict[str, Any], response: str) -> d
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {
-        "title": "Portcullis decision API",
+        "title": "Portcullis API",
         "version": "1.0",
         "description": "OpenID AuthZEN Authorization API 1.0: may this person use this capability of this model, now?",
     },

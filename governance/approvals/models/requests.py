@@ -58,6 +58,8 @@ class Request(models.Model):
         indexes = [
             models.Index(fields=["state", "-id"], name="request_state"),
             models.Index(fields=["subject", "-id"], name="request_subject"),
+            # Inboxes read the oldest first, and stop when a page is full.
+            models.Index(fields=["opened_at", "id"], condition=Q(state=RequestState.OPEN), name="request_oldest_open"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["subject"], condition=Q(state=RequestState.OPEN), name="request_one_open"),

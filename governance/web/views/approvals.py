@@ -41,16 +41,16 @@ _DECIDED = 10
 def inbox(request: Visit) -> HttpResponse:
     """Open requests that the account could decide now, oldest first."""
     _refuse_outsiders(request.user)
-    waiting = queries.inbox(request.user)
-    page = LIST.page(request, waiting)
     counts = queries.waiting_by_kind(request.user)
+    request.waiting = sum(row["number"] for row in counts)  # counted once, for the page and the navigation
+    page = LIST.page(request, queries.inbox(request.user), total=request.waiting)
     context = {
         "frame": frame_of(request),
         "page": page,
         "counts": counts,
-        "waiting": sum(row["number"] for row in counts),
+        "waiting": request.waiting,
         "overdue": sum(row["overdue"] for row in counts),
-        "stage_names": waiting.order_by("stage_name").values_list("stage_name", flat=True).distinct(),
+        "stage_names": queries.stage_names(request.user),
         "hats": _hats(request.user, page.rows),
         "decided": Request.objects.filter(votes__approver=request.user).select_related("requester")[:_DECIDED],
         "reviews": waivers.reviews_owed_by(request.user)[:6],
