@@ -36,10 +36,7 @@ def read_outbox() -> int:
     position = Position.objects.select_for_update(skip_locked=True).filter(pk=1).first()
     if position is None:
         return 0
-    with connection.cursor() as cursor:
-        # What is older than every running transaction: nothing can come before it any more.
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        (horizon,) = cursor.fetchone()
+    horizon = _horizon()
     waiting = OutboxEvent.objects.filter(
         Q(xid__gt=position.xid) | Q(xid=position.xid, pk__gt=position.event), xid__lt=horizon
     ).order_by("xid", "pk")
@@ -51,6 +48,14 @@ def read_outbox() -> int:
         position.xid, position.event = events[-1].xid, events[-1].pk
         position.save(update_fields=["xid", "event"])
     return len(events)
+
+
+def _horizon() -> int:
+    """What is older than every running transaction: nothing can come before it any more."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        horizon: int = cursor.fetchone()[0]
+    return horizon
 
 
 def _tell(event: OutboxEvent) -> None:

@@ -17,6 +17,7 @@ from governance.directives.models import Directive
 from governance.enforcement.services import lifecycle
 from governance.enforcement.services.exceptions import file_exception
 from governance.errors import Invalid, PermissionRefused
+from tests.approvals.policies import put_in_force
 from tests.conftest import REFERENCE
 
 pytestmark = pytest.mark.django_db
@@ -27,10 +28,7 @@ def policy(machine: Any) -> Any:
     """``policy("exception", "model.steward")`` puts a policy in force with one stage for that relation."""
 
     def put(kind: str, relation: str) -> None:
-        written = services.write_policy(
-            actor=machine, kind=kind, stages=[{"name": "Related", "position": 1, "relations": [relation]}]
-        )
-        services.activate_policy(actor=machine, policy_id=written.pk)
+        put_in_force(kind, {"name": "Related", "position": 1, "relations": [relation]})
 
     return put
 
@@ -111,10 +109,10 @@ def test_counsel_of_the_case_is_asked_about_the_directive_and_its_exceptions(
     assert lifecycle.vote(actor=act_as("anjali"), reference=REFERENCE, verdict="approve").state == "approved"
 
 
-def test_a_policy_names_only_relations_that_its_kind_offers(machine: Any) -> None:
+def test_a_policy_names_only_relations_that_its_kind_offers(act_as: Any) -> None:
     assert {relation.name for relation in offered_by("exception")} == set(RELATIONS)
     for kind, relation in (("exception", "a.friend"), ("directive.suspension", "model.steward")):
         with pytest.raises(Invalid, match="relations"):
-            services.write_policy(
-                actor=machine, kind=kind, stages=[{"name": "Related", "position": 1, "relations": [relation]}]
+            services.propose_policy(
+                actor=act_as("admin"), kind=kind, stages=[{"name": "Related", "position": 1, "relations": [relation]}]
             )

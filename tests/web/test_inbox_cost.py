@@ -36,7 +36,7 @@ def test_it_asks_as_many_questions_for_many_requests_as_for_one(name: str, sign_
     for number in range(1, 60):
         ask(subject=f"directive:{number}")
     assert questions(client) == first
-    assert first <= 36
+    assert first <= 38
     assert "60" in client.get("/approvals/").content.decode()
 
 

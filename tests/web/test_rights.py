@@ -25,6 +25,7 @@ from governance.errors import PermissionRefused
 from governance.ledger.models import Entry
 from governance.people.models import Organisation, Person
 from governance.waivers.queries import exceptions_visible_to
+from tests.approvals.policies import put_in_force
 from tests.conftest import REFERENCE
 
 pytestmark = pytest.mark.django_db
@@ -156,10 +157,7 @@ def test_counsel_and_reviewers_read_the_case_file_of_theirs_alone(
 def test_a_steward_without_any_role_finds_and_decides_what_waits(
     machine: Any, act_as: Any, sign_in: Callable[[str], Client], in_force: Any
 ) -> None:
-    policy = approvals.write_policy(
-        actor=machine, kind="exception", stages=[{"name": "Steward", "position": 1, "relations": ["model.steward"]}]
-    )
-    approvals.activate_policy(actor=machine, policy_id=policy.pk)
+    put_in_force("exception", {"name": "Steward", "position": 1, "relations": ["model.steward"]})
     give(actor=machine, permission=objects.STEWARD, thing=AIModel.objects.get(slug="fable-5"), account="jonas")
     file_exception(
         actor=act_as("hana"), reference=REFERENCE, person_id="p009", items=[("fable-5", "use")], days=7, reason="x"

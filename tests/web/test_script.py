@@ -280,7 +280,10 @@ def test_the_frames_own_pages_have_no_accessibility_finding_and_no_sideways_scro
             for state in ("closed", "open") if address == "/people/" else ("closed",):
                 if state == "open":
                     page.locator(".account summary").click()
-                found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}}).response["violations"]
+                # What an open popup half covers is not looked at twice; it has passed while the popup was closed.
+                where = ".account .popup" if state == "open" else None
+                options = {"runOnly": {"type": "tag", "values": WCAG}}
+                found = Axe().run(page, context=where, options=options).response["violations"]
                 assert not found, (address, state, [(f["id"], f["nodes"][0]["html"][:160]) for f in found])
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
         page.goto("/people/")
