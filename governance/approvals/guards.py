@@ -84,8 +84,8 @@ POLICY_FIXED = pgtrigger.Trigger(
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
     func="""
-        IF (OLD.kind, OLD.version, OLD.author_id, OLD.note, OLD.written_at)
-           IS DISTINCT FROM (NEW.kind, NEW.version, NEW.author_id, NEW.note, NEW.written_at) THEN
+        IF (OLD.kind, OLD.version, OLD.author_id, OLD.note, OLD.written_at, OLD.terms)
+           IS DISTINCT FROM (NEW.kind, NEW.version, NEW.author_id, NEW.note, NEW.written_at, NEW.terms) THEN
             RAISE EXCEPTION 'a policy that was written does not change; write another version';
         END IF;
         RETURN NEW;

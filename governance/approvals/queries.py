@@ -175,6 +175,12 @@ def _without_preface(text: str) -> str:
     return text.removeprefix("You cannot decide this one. ").rstrip(".")
 
 
+def terms_in_force(kind: str) -> dict[str, Any]:
+    """What the policy in force says beside its stages, for whoever opens requests of that kind."""
+    found: dict[str, Any] = ApprovalPolicy.objects.values_list("terms", flat=True).get(kind=kind, active=True)
+    return found
+
+
 def requests_about(subject: str) -> QuerySet[Request]:
     """The requests about a subject, the newest first."""
     return Request.objects.filter(subject=subject).select_related("requester")

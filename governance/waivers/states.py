@@ -13,6 +13,7 @@ class ExceptionState(TextChoices):
     REJECTED = "rejected", "Rejected"
     WITHDRAWN = "withdrawn", "Withdrawn"
     LAPSED = "lapsed", "No longer fits the directive"
+    DECLINED = "declined", "Conditions not accepted"
 
 
 class DraftState(TextChoices):
@@ -40,5 +41,6 @@ EXCEPTION_TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
         (_E.ACCEPTING, _E.APPROVED),
         (_E.ACCEPTING, _E.WITHDRAWN),
         (_E.ACCEPTING, _E.LAPSED),
+        (_E.ACCEPTING, _E.DECLINED),  # the person does not take it on its conditions; nothing opens
     }
 )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
@@ -18,18 +17,18 @@ from governance.enforcement import filing
 from governance.enforcement.policy import ModelCapability
 from governance.errors import Invalid
 from governance.people.models import Person
-from governance.values import typed_number
-from governance.waivers import attachments, mitigations, queries, services
+from governance.waivers import attachments, limits, mitigations, queries
+from governance.waivers.answers import FIRST_MITIGATION, Answers
 from governance.waivers.attachments import Attached
 from governance.waivers.queries import Overlap
 
-_FIRST = "supervised"
 _SENTENCES = {
     "reason": "The reason",
     "days": "The number of days",
     "licence": "The licence does not fit:",
     "mitigation": "What keeps it safe",
     "attachments": "Files:",
+    "conditions": "The conditions:",
 }
 _REQUIRED = {
     ("reason", "is required"): "Say what stops without access: an answer is required",
@@ -37,64 +36,14 @@ _REQUIRED = {
 }
 
 
-@dataclass
-class Answers:
-    """The answers as typed, acceptable or not."""
-
-    people: list[str]
-    items: dict[str, list[str]] = field(default_factory=dict)
-    days: str = str(services.DEFAULT_DAYS)
-    reason: str = ""
-    mitigation: str = _FIRST
-    licence: str = ""
-
-    @classmethod
-    def from_post(cls, post: QueryDict) -> Answers:
-        people = list(dict.fromkeys(post.getlist("person")))
-        alone = len(people) == 1
-        items = {one: post.getlist("item") if alone else post.getlist(f"item-{one}") for one in people}
-        return cls(
-            people, items, post.get("days", ""), post.get("reason", ""), post.get("mitigation", ""),
-            post.get("licence", ""),
-        )  # fmt: skip
-
-    @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> Answers:
-        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
-
-    def as_values(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-    @property
-    def number_of_days(self) -> int:
-        return typed_number(self.days) or 0
-
-    def slugs(self, person_id: str) -> list[tuple[str, str]]:
-        return [
-            (model, capability) for model, _, capability in (n.partition("/") for n in self.items.get(person_id, []))
-        ]
-
-    def without(self, person_id: str) -> None:
-        """Leave one of several people out."""
-        if len(self.people) > 1 and person_id in self.people:
-            self.people.remove(person_id)
-            self.items.pop(person_id, None)
-
-    def reword(self) -> None:
-        """Put the wording for the mitigation in the place of what was typed, or after it."""
-        wording = mitigations.wording(self.mitigation)
-        typed = "" if mitigations.is_wording(self.reason) else self.reason.rstrip() + "\n\n"
-        self.reason = typed + wording
-
-    def refuse_unanswered(self) -> None:
-        """Everything that is missing at once, so that nobody mends one answer to be told of the next."""
-        missing = [("reason", "is required")] if not self.reason.strip() else []
-        if not all(self.items.get(one) for one in self.people):
-            missing.append(("capabilities", "is required"))
-        if not 1 <= self.number_of_days <= services.MAX_DAYS:
-            missing.append(("days", f"must be from 1 to {services.MAX_DAYS}"))
-        if missing:
-            raise Invalid("Some answers are missing.", missing)
+def answers_from(post: QueryDict) -> Answers:
+    """What the form brought."""
+    people = list(dict.fromkeys(post.getlist("person")))
+    alone = len(people) == 1
+    items = {one: post.getlist("item") if alone else post.getlist(f"item-{one}") for one in people}
+    return Answers(
+        people, items, *(post.get(name, "") for name in ("days", "reason", "mitigation", "licence", "conditions"))
+    )
 
 
 @dataclass(frozen=True)
@@ -113,7 +62,8 @@ def first_answers(people: Sequence[Person], directive: Directive) -> Answers:
     taken = {(one.person_id, one.item_id) for one in queries.overlaps(directive, ids)}
     lost = filing.lost(ids, directive)
     items = {pk: [item.name for item in lost[pk] if item.enabled and (pk, item.id) not in taken] for pk in ids}
-    return Answers(ids, items, reason=mitigations.wording(_FIRST))
+    days = str(limits.in_force().default_days)
+    return Answers(ids, items, days, reason=mitigations.wording(FIRST_MITIGATION))
 
 
 def rows(people: Sequence[Person], directive: Directive, answers: Answers, *, but: int | None = None) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,12 @@ from django.http import QueryDict
 from governance.approvals.models import PolicyStage
 from governance.approvals.selection import Risk
 from governance.values import typed_number
+from governance.waivers.limits import Limits
 
 NUMBERS = (
     "position", "quorum", "min_tier", "more_than_days", "more_than_people", "due_hours", "remind_hours",
 )  # fmt: skip
-LISTS = ("groups", "fallback", "escalate_to", "effects")
+LISTS = ("groups", "relations", "fallback", "escalate_to", "effects")
 _MOST = 20  # rows read from a form; the service judges how many a policy may have
 
 
@@ -31,7 +32,7 @@ def rows_of_stages(stages: Sequence[PolicyStage]) -> list[Row]:
     return [Row({name: _shown(getattr(stage, name)) for name in _NAMES}) for stage in stages]
 
 
-_NAMES = (*NUMBERS, *LISTS, "name", "permission", "relations", "business_hours", "at_end")
+_NAMES = (*NUMBERS, *LISTS, "name", "permission", "business_hours", "at_end")
 
 
 def _shown(value: Any) -> Any:
@@ -53,7 +54,6 @@ def _typed(post: QueryDict, index: int) -> dict[str, Any]:
         name: post.get(f"{name}-{index}", "").strip() for name in (*NUMBERS, "name", "permission")
     }
     values |= {name: post.getlist(f"{name}-{index}") for name in LISTS}
-    values["relations"] = [each.strip() for each in post.get(f"relations-{index}", "").split(",") if each.strip()]
     values["business_hours"] = post.get(f"business_hours-{index}") == "on"
     values["at_end"] = post.get(f"at_end-{index}", "wait")
     return values
@@ -71,6 +71,46 @@ def _number(typed: str) -> int | str | None:
     return typed if number is None else number
 
 
+TIERS = (1, 2, 3, 4)
+
+
+@dataclass
+class LimitsRow:
+    """For how long requests may ask, as typed: the days proposed, the most, and the most from a tier on."""
+
+    default_days: str
+    most_days: str
+    by_tier: dict[int, str]
+
+    def fields(self, wrong: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+        """Name, label, value and error of each field."""
+        found = [
+            ("default_days", "Days proposed", self.default_days),
+            ("most_days", "Days at most", self.most_days),
+            *((f"most_days_by_tier.{tier}", f"At most from tier {tier}", self.by_tier.get(tier, "")) for tier in TIERS),
+        ]
+        return [(name, label, value, wrong.get(name, "")) for name, label, value in found]
+
+    def as_terms(self) -> dict[str, Any]:
+        """As the service reads them; what is no number stays text, which it refuses by name."""
+        return {
+            "default_days": _number(self.default_days), "most_days": _number(self.most_days),
+            "most_days_by_tier": {str(tier): _number(typed) for tier, typed in self.by_tier.items() if typed},
+        }  # fmt: skip
+
+
+def limits_of(found: Limits) -> LimitsRow:
+    return LimitsRow(str(found.default_days), str(found.most_days), {tier: str(days) for tier, days in found.by_tier})
+
+
+def limits_from(post: QueryDict) -> LimitsRow:
+    typed = {tier: post.get(f"most_days_by_tier.{tier}", "").strip() for tier in TIERS}
+    return LimitsRow(post.get("default_days", "").strip(), post.get("most_days", "").strip(), typed)
+
+
+_LABELS = {"default_days": "Days proposed", "most_days": "Days at most", "most_days_by_tier": "Days for a tier"}
+
+
 def spread(rows: Sequence[Row], errors: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Put each error at its row, and give all of them under the names that the form's fields have."""
     found = []
@@ -81,7 +121,8 @@ def spread(rows: Sequence[Row], errors: Sequence[tuple[str, str]]) -> list[tuple
             rows[number].errors[name] = words
             found.append((f"{name}-{number}", f"Stage {number + 1}, {name.replace('_', ' ')}: {words}"))
         else:
-            found.append((path, words))
+            label = _LABELS.get(path.partition(".")[0], "")
+            found.append((path, f"{label} {words}".strip()))
     return found
 
 

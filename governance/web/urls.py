@@ -75,6 +75,7 @@ urlpatterns = [
     path("exceptions/<int:exception_id>/", exceptions.detail, name="exception"),
     path("exceptions/<int:exception_id>/withdraw", exceptions.withdraw, name="exception-withdraw"),
     path("exceptions/<int:exception_id>/accept", waivers.accept, name="exception-accept"),
+    path("exceptions/<int:exception_id>/decline", waivers.decline, name="exception-decline"),
     path("waivers/", waivers.listing, name="waivers"),
     path("waivers/<int:waiver_id>/", waivers.detail, name="waiver"),
     path("waivers/<int:waiver_id>/revoke", waivers.revoke, name="waiver-revoke"),

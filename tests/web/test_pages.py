@@ -64,7 +64,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
 }
 POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
-    "exception-accept", "waiver-revoke", "waiver-renew", "break-glass-confirm", "break-glass-review",
+    "exception-accept", "exception-decline", "waiver-revoke", "waiver-renew", "break-glass-confirm", "break-glass-review",
     "approval-vote", "approval-act", "delegation-revoke", "draft-save", "draft-delete", "draft-decline", "exception-ask",
     "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide",
     "notifications-read", "notifications-choose",

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from governance.approvals.models import ApprovalPolicy, Request
+from governance.waivers import limits
 from tests.web.test_approval_page import words
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +19,7 @@ FORM = {
     "rows": "2", "name-0": "Lead", "position-0": "1", "quorum-0": "1", "groups-0": "trust-and-safety lead", "at_end-0": "wait",
     "name-1": "Executive", "position-1": "2", "quorum-1": "1", "groups-1": "executive", "at_end-1": "refuse",
     "due_hours-1": "24", "min_tier-1": "4", "note": "Counsel is asked elsewhere", "risk_tier": "4",
+    "default_days": "14", "most_days": "60", "most_days_by_tier.4": "20",
 }  # fmt: skip
 
 
@@ -83,6 +85,10 @@ def test_saving_asks_for_approval_and_the_approver_sees_both_versions_and_whom_i
         ({"rows": "x"}, "must be from 1 to 12"),
         ({"groups-0": "emperor"}, "there is no role emperor"),
         ({"note": "x" * 301}, "is longer than 300 characters"),
+        ({"most_days": "many"}, "Days at most must be a whole number from 1 to 366"),
+        ({"default_days": "61"}, "Days proposed must not be more than the most"),
+        ({"most_days_by_tier.4": "90"}, "Days for a tier must not be more than the most for every tier"),
+        ({"relations-0": "emperor.mother"}, "emperor.mother is none that exception offers"),
     ],
 )
 def test_what_is_wrong_is_named_at_its_stage_and_kept_as_typed(
@@ -102,3 +108,27 @@ def test_nobody_else_sees_or_writes_policies(sign_in: SignIn) -> None:
         client: Any = sign_in(account)
         assert client.get("/policies/exception/").status_code == 403
         assert client.post(EDIT, FORM | {"do": "save"}).status_code == 403
+
+
+def test_relations_are_chosen_by_their_description(sign_in: SignIn) -> None:
+    admin = sign_in("admin")
+    page = admin.get(EDIT)
+    assert "A steward of a model that is asked for" in words(page)
+    assert 'name="relations-0" value="model.steward"' in page.content.decode()
+    assert "A steward of a model" not in words(admin.get("/policies/directive.suspension/edit"))
+    assert "relation to the request" not in words(admin.get("/policies/approval.policy/edit"))
+    chosen = admin.post(EDIT, FORM | {"do": "preview", "relations-0": ["model.steward", "case.counsel"]})
+    assert chosen.context["rows"][0].values["relations"] == ["model.steward", "case.counsel"]
+    admin.post(EDIT, FORM | {"do": "save", "relations-0": "model.steward"})
+    assert ApprovalPolicy.objects.get(kind="exception", version=2).stages.get(position=1).relations == ["model.steward"]
+
+
+def test_for_how_long_is_shown_beside_what_is_in_force_and_holds_once_it_is_approved(sign_in: SignIn) -> None:
+    saved = sign_in("admin").post(EDIT, FORM | {"do": "save"})
+    shown = words(sign_in("idris").get(saved["Location"]))
+    assert "at most 60; with a capability of tier 4 or higher at most 20" in shown
+    assert "at most 90; with a capability of tier 4 or higher at most 30" in shown
+    assert limits.in_force().most_days == 90
+    asked = Request.objects.get(kind="approval.policy")
+    sign_in("idris").post(f"{saved['Location']}vote", {"verdict": "approve", "seen": asked.content_digest})
+    assert limits.in_force() == limits.Limits(14, 60, ((4, 20),))

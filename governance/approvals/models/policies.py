@@ -18,6 +18,8 @@ class ApprovalPolicy(models.Model):
     version = models.PositiveIntegerField(default=1)
     active = models.BooleanField(default=True)
     note = models.CharField(max_length=300, blank=True)
+    # What a version says beside its stages, for whoever opens requests of the kind: the engine keeps it and knows no word of it.
+    terms = models.JSONField(default=dict, blank=True)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -45,8 +45,17 @@ def subject_of(kind: str, version: int) -> str:
 
 
 @transaction.atomic
-def propose_policy(*, actor: Actor, kind: str, stages: Sequence[Mapping[str, Any]], note: str = "") -> Request:
+def propose_policy(
+    *,
+    actor: Actor,
+    kind: str,
+    stages: Sequence[Mapping[str, Any]],
+    note: str = "",
+    terms: Mapping[str, Any] | None = None,
+) -> Request:
     """Write the next version of a kind's policy and ask for its approval; ``stages`` are fields of ``PolicyStage``.
+
+    ``terms`` are what it says beside them, which whoever calls has judged; without any, those in force are carried over.
 
     Raises ``Invalid`` with the place of each error, also for a relation that the kind does not offer and for a policy under
     which some request could not be decided by anybody; ``NotFound`` for a kind that nothing asks for.
@@ -54,8 +63,9 @@ def propose_policy(*, actor: Actor, kind: str, stages: Sequence[Mapping[str, Any
     actor.require("administer")
     versions = _lock_versions(kind)
     policy = ApprovalPolicy(
-        kind=kind, version=versions[-1].version + 1, active=False, note=_note(note), author=actor.user, written_at=now()
-    )
+        kind=kind, version=versions[-1].version + 1, active=False, note=_note(note), author=actor.user, written_at=now(),
+        terms=dict(_terms_of(versions) if terms is None else terms),
+    )  # fmt: skip
     rows = _read(stages)
     _refuse_unknown_relations(kind, rows)
     why = unfillable([PolicyStage(**fields) for fields in rows])
@@ -82,6 +92,11 @@ def _refuse_unknown_relations(kind: str, rows: Sequence[Mapping[str, Any]]) -> N
         raise Invalid(
             "The policy is not acceptable.", [("relations", f"{name} is none that {kind} offers") for name in unknown]
         )
+
+
+def _terms_of(versions: Sequence[ApprovalPolicy]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next((each for each in versions if each.active), versions[-1]).terms
+    return found
 
 
 def _lock_versions(kind: str) -> list[ApprovalPolicy]:
@@ -128,7 +143,9 @@ def _put_in_force(actor: Actor, policy: ApprovalPolicy, versions: list[ApprovalP
 
 def digest_of(policy: ApprovalPolicy) -> str:
     """What an approval is bound to: SHA-256 of everything the version says."""
-    content = {"kind": policy.kind, "version": policy.version, "note": policy.note}
+    content: dict[str, Any] = {"kind": policy.kind, "version": policy.version, "note": policy.note}
+    if policy.terms:
+        content["terms"] = policy.terms
     stages = [{name: getattr(stage, name) for name in _FIELDS} for stage in policy.stages.order_by("position", "name")]
     return hashlib.sha256(canonical(content | {"stages": stages})).hexdigest()
 

@@ -80,6 +80,7 @@ def file_exceptions(
     reason: str,
     licence: str | None = None,
     mitigation: str = "",
+    conditions: str = "",
     attached: Sequence[Attached] = (),
     draft: UUID | None = None,
 ) -> list[ExceptionRequest]:
@@ -97,7 +98,13 @@ def file_exceptions(
             with transaction.atomic():
                 filed.append(
                     filing_of.file(
-                        one, days=days, reason=reason, licence=licence, mitigation=mitigation, attached=attached
+                        one,
+                        days=days,
+                        reason=reason,
+                        licence=licence,
+                        mitigation=mitigation,
+                        conditions=conditions,
+                        attached=attached,
                     )
                 )
         except Refused as refusal:
@@ -186,6 +193,7 @@ def edit_exception(
     reason: str,
     licence: str | None = None,
     mitigation: str = "",
+    conditions: str = "",
     attached: Sequence[Attached] = (),
 ) -> int:
     """The filer's edit of an open exception; returns how many decisions it made void."""
@@ -199,7 +207,7 @@ def edit_exception(
     _refuse_not_covered(rule, subject, request.person)
     return waivers.edit_exception(
         actor=actor, exception_id=exception_id, items=_items(policy, rule, items), days=days, reason=reason,
-        licence=licence, mitigation=mitigation, attached=attached,
+        licence=licence, mitigation=mitigation, conditions=conditions, attached=attached,
     )  # fmt: skip
 
 

@@ -11,13 +11,29 @@ from governance.approvals.models import AtEnd, PolicyStage, Request
 from governance.directives.acts import act
 from governance.enforcement.services.emergencies import CONFIRMATION
 from governance.errors import Invalid
+from governance.waivers import limits
 
 
 @act
-def propose(*, actor: Actor, kind: str, stages: Sequence[Mapping[str, Any]], note: str = "") -> Request:
-    """Write the next version of a kind's policy and ask for its approval."""
+def propose(
+    *,
+    actor: Actor,
+    kind: str,
+    stages: Sequence[Mapping[str, Any]],
+    note: str = "",
+    terms: Mapping[str, Any] | None = None,
+) -> Request:
+    """Write the next version of a kind's policy and ask for its approval. ``terms``: the limits, where the kind has some."""
     _refuse_closing_by_time(kind, stages)
-    return approvals.propose_policy(actor=actor, kind=kind, stages=stages, note=note)
+    return approvals.propose_policy(
+        actor=actor, kind=kind, stages=stages, note=note, terms=None if terms is None else _terms(kind, terms)
+    )
+
+
+def _terms(kind: str, terms: Mapping[str, Any]) -> dict[str, Any]:
+    if kind != limits.KIND:
+        raise Invalid("The policy is not acceptable.", [("terms", f"{kind} has no limits")])
+    return limits.read(terms).as_terms()
 
 
 def read(kind: str, stages: Sequence[Mapping[str, Any]]) -> list[PolicyStage]:

@@ -13,12 +13,11 @@ from governance.enforcement.decision import Decision, evaluate, subject_and_poli
 from governance.enforcement.services.exceptions import file_exception
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.people.models import Person
-from governance.waivers import queries
+from governance.waivers import limits, queries
 from governance.waivers import services as waivers
 from governance.waivers.attachments import Attached
 from governance.waivers.models import BreakGlass, ExceptionRequest, Waiver
 from governance.waivers.services.licences import still_fits
-from governance.waivers.services.requests import limit_of
 
 
 @transaction.atomic
@@ -43,7 +42,7 @@ def renew_waiver(*, actor: Actor, waiver_id: int) -> ExceptionRequest:
     items = [item for item in every.select_related("model", "capability") if item.pk in scope]
     if not items:
         raise WrongState(f"{directive.reference} covers nothing any more of what this waiver was for.")
-    days = min(former.days, limit_of(items))
+    days = min(former.days, limits.in_force().of(items))
     licence = former.licence if former.licence and still_fits(former.licence, items, days) else None
     return file_exception(
         actor=actor,

@@ -1,6 +1,6 @@
 """Writing exception requests, waivers and licences."""
 
-from governance.waivers.services.accepting import accept_conditions
+from governance.waivers.services.accepting import accept_conditions, decline_conditions
 from governance.waivers.services.break_glass import (
     CONFIRM_WITHIN,
     break_glass,
@@ -22,14 +22,11 @@ from governance.waivers.services.editing import edit_exception
 from governance.waivers.services.ending import remind_ending, revoke_waiver, settle_waivers
 from governance.waivers.services.exceptions import decide_exception, file_exception, withdraw_exception
 from governance.waivers.services.opening import close_misfits, open_waiting, register_licences
-from governance.waivers.services.requests import DEFAULT_DAYS, MAX_DAYS, MAX_DAYS_TIER_4, NOT_YOURS, lock
+from governance.waivers.services.requests import NOT_YOURS, lock
 from governance.waivers.services.time import pass_time
 
 __all__ = [
     "CONFIRM_WITHIN",
-    "DEFAULT_DAYS",
-    "MAX_DAYS",
-    "MAX_DAYS_TIER_4",
     "MOST_PEOPLE",
     "NOT_YOURS",
     "accept_conditions",
@@ -39,6 +36,7 @@ __all__ = [
     "confirm_break_glass",
     "decide_exception",
     "decline",
+    "decline_conditions",
     "delete_draft",
     "edit_exception",
     "file_exception",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 
@@ -14,10 +15,11 @@ from governance.errors import PermissionRefused, WrongState
 from governance.waivers import queries
 from governance.waivers.attachments import Attached
 from governance.waivers.models import ExceptionAttachment, ExceptionCapability, ExceptionRequest
+from governance.waivers.services.accepting import LONGEST_CONDITION
 from governance.waivers.services.exceptions import refuse_closed
 from governance.waivers.services.licences import licence_for
 from governance.waivers.services.requests import NOT_YOURS, digest_of, lock, misfit, names, record
-from governance.waivers.services.terms import check_terms, refuse_overlap, risk_of, summary_of
+from governance.waivers.services.terms import check_terms, refuse_overlap, risk_of, short_text, summary_of
 from governance.waivers.states import ExceptionState
 
 
@@ -31,6 +33,7 @@ def edit_exception(
     reason: str,
     licence: str | None = None,
     mitigation: str = "",
+    conditions: str = "",
     attached: Sequence[Attached] = (),
 ) -> int:
     """The filer's edit of an open request, judged as a filing is; returns how many decisions it made void.
@@ -43,10 +46,11 @@ def edit_exception(
     if not queries.may_ask_for(actor.user, request.person, request.renews):
         raise PermissionRefused(NOT_YOURS)
     refuse_closed(request, ExceptionState.OPEN)
-    before = {"items": names(_items(request)), "days": request.days, "mitigation": request.mitigation}
+    before, stood = _summary(request, _items(request)), _content(request, _items(request), None)
     request.reason, request.mitigation = check_terms(
         items, days=days, reason=reason, mitigation=mitigation, attached=attached
     )
+    request.conditions = short_text("conditions", conditions, LONGEST_CONDITION).strip()
     request.days = days
     unfit = misfit(directive, request, items)
     if unfit is not None:
@@ -65,11 +69,32 @@ def edit_exception(
     )  # fmt: skip
     _change_rows(request, items, attached)
     request.digest, request.revision = digest, request.revision + 1
-    request.save(update_fields=["days", "reason", "mitigation", "licence", "digest", "revision"])
-    after = {"items": names(items), "days": days, "mitigation": request.mitigation}
+    request.save(update_fields=["days", "reason", "mitigation", "conditions", "licence", "digest", "revision"])
+    stands = _content(request, items, attached)
+    changed = [name for name in stands if stands[name] != stood[name]]
     files = {"attachments": [one.sha256 for one in attached]} if attached else {}
-    record(actor, request, "edited", before=before, after=after, void=void, revision=request.revision, **files)
+    record(
+        actor, request, "edited", before=before, after=_summary(request, items), changed=changed, void=void,
+        revision=request.revision, **files,
+    )  # fmt: skip
     return void
+
+
+def _summary(request: ExceptionRequest, items: Sequence[ModelCapability]) -> dict[str, Any]:
+    return {"items": names(items), "days": request.days, "mitigation": request.mitigation}
+
+
+def _content(
+    request: ExceptionRequest, items: Sequence[ModelCapability], attached: Sequence[Attached] | None
+) -> dict[str, Any]:
+    """What an edit can change, to tell which of it did."""
+    files = (
+        request.attachments.values_list("sha256", flat=True) if attached is None else [one.sha256 for one in attached]
+    )
+    return _summary(request, items) | {
+        "reason": request.reason, "conditions": request.conditions, "licence": request.licence_id,
+        "attachments": sorted(set(files)),
+    }  # fmt: skip
 
 
 def _items(request: ExceptionRequest) -> list[ModelCapability]:

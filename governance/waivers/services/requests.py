@@ -17,13 +17,10 @@ from governance.directives.states import DirectiveState
 from governance.errors import NotFound
 from governance.ledger import services as ledger
 from governance.rules.language import canonical
-from governance.waivers import queries
+from governance.waivers import limits, queries
 from governance.waivers.attachments import Attached
 from governance.waivers.models import ExceptionRequest
 
-MAX_DAYS = 90
-MAX_DAYS_TIER_4 = 30
-DEFAULT_DAYS = 14
 NOT_YOURS = (
     "You can file exceptions for people who report to you, directly or indirectly, and for the members of an organisation that "
     "you own; operators also for people who have no manager. Nobody files for themselves."
@@ -45,11 +42,6 @@ def lock(exception_id: int) -> tuple[Directive, ExceptionRequest]:
     return directive, request
 
 
-def limit_of(items: Sequence[ModelCapability]) -> int:
-    """For how many days an exception may ask, by the highest tier among what it asks for."""
-    return MAX_DAYS_TIER_4 if max(item.capability.tier for item in items) >= 4 else MAX_DAYS
-
-
 def misfit(directive: Directive, request: ExceptionRequest, items: Sequence[ModelCapability]) -> str | None:
     """Why the version in force leaves no room for what was asked for; None if it does.
 
@@ -69,8 +61,9 @@ def misfit(directive: Directive, request: ExceptionRequest, items: Sequence[Mode
     if outside:
         gone = names([item for item in items if item.pk in outside])
         return f"Version {version.number} of {directive.reference} does not cover {', '.join(gone)}."
-    if request.days > limit_of(items):
-        return f"It asks for {request.days} days. By now the limit is {limit_of(items)} days."
+    most = limits.in_force().of(items)
+    if request.days > most:
+        return f"It asks for {request.days} days. By now the limit is {most} days."
     return None
 
 

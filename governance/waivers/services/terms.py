@@ -10,10 +10,10 @@ from governance.directives.models import Directive
 from governance.errors import Invalid, WrongState
 from governance.people.models import Person
 from governance.values import Unfit, longest, text
-from governance.waivers import mitigations, queries
+from governance.waivers import limits, mitigations, queries
 from governance.waivers.attachments import MOST_FILES, Attached
 from governance.waivers.models import ExceptionRequest, Waiver
-from governance.waivers.services.requests import MAX_DAYS_TIER_4, in_words, limit_of, names
+from governance.waivers.services.requests import in_words, names
 
 _LONGEST_REASON = 4_000
 
@@ -44,10 +44,10 @@ def short_text(name: str, given: str, limit: int) -> str:
 
 
 def _check_days(days: int, items: Sequence[ModelCapability]) -> None:
-    limit = limit_of(items)
-    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= limit:
-        why = " for a capability of tier 4" if limit == MAX_DAYS_TIER_4 else ""
-        raise Invalid("The duration is not acceptable.", [("days", f"must be from 1 to {limit}{why}")])
+    found = limits.in_force()
+    most = found.of(items)
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= most:
+        raise Invalid("The duration is not acceptable.", [("days", f"must be from 1 to {most}{found.why(items)}")])
 
 
 def refuse_overlap(

@@ -14,7 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from governance.accounts.rights import RIGHTS
+from governance.approvals import relations as named_relations
 from governance.rules.countries import COUNTRIES
+from governance.waivers import limits as limits_of_days
 from governance.web import figures, telling
 from governance.web import kinds as kinds_of_request
 
@@ -24,7 +26,7 @@ TONES = {
     "draft": "none", "submitted": "info", "approved": "info", "active": "ok", "in_force": "ok", "suspended": "warn",
     "rescinded": "none", "expired": "none", "superseded": "none", "ended": "none", "rejected": "none", "lapsed": "none",
     "withdrawn": "none", "open": "info", "waiting": "none", "closed": "none", "queued": "info", "running": "info",
-    "paused": "warn", "finished": "ok", "cancelled": "none", "departed": "none", "on_leave": "none", "done": "ok",
+    "paused": "warn", "finished": "ok", "cancelled": "none", "departed": "none", "declined": "none", "on_leave": "none", "done": "ok",
 }  # fmt: skip
 _SMALL = 5
 
@@ -269,3 +271,18 @@ def query(context: template.Context, **changes: Any) -> str:
         else:
             params[name] = str(value)
     return f"?{params.urlencode()}"
+
+
+@register.filter
+def relations(names: list[str]) -> str:
+    """The relations that a stage names, in words."""
+    known = named_relations.RELATIONS
+    labels = [known[name].label if name in known else name for name in names]
+    return " or ".join(label[:1].lower() + label[1:] for label in labels)
+
+
+@register.filter
+def limits(terms: dict[str, Any]) -> str:
+    """For how long requests may ask under a version of a policy."""
+    found = limits_of_days.read(terms)
+    return f"For how long: {found.in_words.lower()} {found.default_days} days are proposed."

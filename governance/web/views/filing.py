@@ -20,17 +20,17 @@ from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.people import queries as people
 from governance.people.models import Person
 from governance.values import typed_number
-from governance.waivers import attachments, mitigations, queries, services
+from governance.waivers import attachments, limits, mitigations, queries, services
+from governance.waivers.answers import Answers
 from governance.waivers.attachments import Attached
 from governance.waivers.models import ExceptionDraft, ExceptionRequest
 from governance.waivers.states import ExceptionState
 from governance.web import filing
-from governance.web.filing import Answers
 from governance.web.frames import frame_of
 from governance.web.http import Visit
 
 DAYS = (7, 14, 30)
-ANCHORS = ["reason", "days", "licence", "capabilities", "attachments", "mitigation"]
+ANCHORS = ["reason", "days", "licence", "capabilities", "attachments", "mitigation", "conditions"]
 
 
 def new(request: Visit) -> HttpResponse:
@@ -75,7 +75,7 @@ def _chosen(request: Visit) -> tuple[Directive, list[str], list[tuple[Directive,
 def _posted(request: Visit) -> HttpResponse:
     """Send, or one of the buttons that only change the form."""
     directive = _directive(request.POST.get("directive", ""))
-    answers = Answers.from_post(request.POST)
+    answers = filing.answers_from(request.POST)
     _people(request, answers.people)
     draft = _draft(request, request.POST.get("draft", ""), missing=True)
     key = _key(request.POST.get("draft", "")) or uuid4()
@@ -101,6 +101,7 @@ def _posted(request: Visit) -> HttpResponse:
             reason=answers.reason,
             mitigation=answers.mitigation,
             licence=answers.licence or None,
+            conditions=answers.conditions,
             attached=kept,
             draft=key,
         )
@@ -119,7 +120,7 @@ def _posted(request: Visit) -> HttpResponse:
 def save(request: Visit) -> HttpResponse:
     """Keep what is typed, and answer with what stands beside the form: the way ahead, and that it is saved."""
     directive = _directive(request.POST.get("directive", ""))
-    answers = Answers.from_post(request.POST)
+    answers = filing.answers_from(request.POST)
     _people(request, answers.people)
     key = _key(request.POST.get("draft", ""))
     draft = None
@@ -174,7 +175,7 @@ def edit(request: Visit, exception_id: int) -> HttpResponse:
     kept = [Attached.of(row) for row in found.attachments.all()]
     if request.method != "POST":
         return _page(request, found.directive, _as_filed(found), editing=found, kept=kept)
-    answers = Answers.from_post(request.POST)
+    answers = filing.answers_from(request.POST)
     answers.people = [found.person_id]
     answers.items = {found.person_id: request.POST.getlist("item")}
     if request.POST.get("do") == "wording":
@@ -187,7 +188,7 @@ def edit(request: Visit, exception_id: int) -> HttpResponse:
         void = edit_exception(
             actor=request.actor, exception_id=exception_id, items=answers.slugs(found.person_id),
             days=answers.number_of_days, reason=answers.reason, mitigation=answers.mitigation,
-            licence=answers.licence or None, attached=kept_then,
+            licence=answers.licence or None, conditions=answers.conditions, attached=kept_then,
         )  # fmt: skip
     except Invalid as refusal:
         return _page(request, found.directive, answers, editing=found, kept=kept, refusal=refusal)
@@ -246,8 +247,7 @@ def _page(
         "licences": overview.licences(directive),
         "mitigations": mitigations.MITIGATIONS,
         "durations": DAYS,
-        "max_days": services.MAX_DAYS,
-        "max_days_tier_4": services.MAX_DAYS_TIER_4,
+        "limits": limits.in_force(),
         "draft": draft,
         "draft_key": draft.key if draft else key or (None if editing else uuid4()),
         "editing": editing,
@@ -275,6 +275,7 @@ def _as_filed(found: ExceptionRequest) -> Answers:
         [found.person_id],
         {found.person_id: [f"{item.model.slug}/{item.capability.slug}" for item in items]},
         str(found.days), found.reason, found.mitigation, found.licence.reference if found.licence else "",
+        found.conditions,
     )  # fmt: skip
 
 

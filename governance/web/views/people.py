@@ -219,6 +219,7 @@ def my_access(request: Visit) -> HttpResponse:
             "asked": asked,
             "stages": progress.of(asked) if asked else [],
             "accepting": [(exception, conditions.of(exception)) for exception in conditions.to_accept(me)],
+            "declined": [one for one in exceptions[:1] if one.state == ExceptionState.DECLINED],
             "ended_early": ended_early().filter(person=me).first(),
             "manager": me.manager,
             **_asking(me, orders, exceptions),

@@ -11,14 +11,15 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from governance.accounts.rights import RIGHTS
-from governance.approvals import queries, selection
+from governance.approvals import queries, relations, selection
 from governance.approvals.models import AtEnd, PolicyStage
 from governance.approvals.selection import Risk
 from governance.enforcement.services import policies
 from governance.errors import Invalid, NotFound
+from governance.waivers import limits
 from governance.web import policy_form
 from governance.web.http import Visit
-from governance.web.policy_form import Row
+from governance.web.policy_form import LimitsRow, Row
 
 EFFECTS = (("deny", "deny"), ("monitor", "monitor"))
 
@@ -73,26 +74,31 @@ def edit(request: Visit, kind: str) -> HttpResponse:
     if request.method != "POST":
         newest = next((each.policy for each in versions if each.policy.active), versions[0].policy)
         rows = policy_form.rows_of_stages(list(newest.stages.all()))
-        return _form(request, kind, versions, rows)
+        found = limits.read(newest.terms) if kind == limits.KIND else None
+        return _form(request, kind, versions, rows, policy_form.limits_of(found) if found else None)
     rows = policy_form.rows_of(request.POST)
+    typed = policy_form.limits_from(request.POST) if kind == limits.KIND else None
     act, _, number = request.POST.get("do", "save").partition(":")
     if act == "add":
         rows.append(policy_form.new_row(len(rows) + 1))
     elif act == "remove":
         rows = [row for index, row in enumerate(rows) if str(index) != number]
     elif act == "save":
-        return _save(request, kind, versions, rows)
-    return _form(request, kind, versions, rows)
+        return _save(request, kind, versions, rows, typed)
+    return _form(request, kind, versions, rows, typed)
 
 
-def _save(request: Visit, kind: str, versions: list[queries.VersionOfPolicy], rows: list[Row]) -> HttpResponse:
+def _save(
+    request: Visit, kind: str, versions: list[queries.VersionOfPolicy], rows: list[Row], typed: LimitsRow | None
+) -> HttpResponse:
     try:
         asked = policies.propose(
-            actor=request.actor, kind=kind, stages=policy_form.as_stages(rows), note=request.POST.get("note", "")
-        )
+            actor=request.actor, kind=kind, stages=policy_form.as_stages(rows), note=request.POST.get("note", ""),
+            terms=typed.as_terms() if typed else None,
+        )  # fmt: skip
     except Invalid as refused:
         errors = policy_form.spread(rows, refused.errors) or [("", refused.reason)]
-        return _form(request, kind, versions, rows, errors)
+        return _form(request, kind, versions, rows, typed, errors)
     messages.success(request, "Written. It takes force when a second person approves it.")
     return redirect("approval", request_id=asked.pk)
 
@@ -102,19 +108,26 @@ def _form(
     kind: str,
     versions: list[queries.VersionOfPolicy],
     rows: list[Row],
+    typed: LimitsRow | None,
     errors: list[tuple[str, str]] | None = None,
 ) -> HttpResponse:
     try:
         stages, wrong = policies.read(kind, policy_form.as_stages(rows)), None
     except Invalid as refused:
         stages, wrong = [], policy_form.spread(rows, refused.errors) if request.method == "POST" else None
+    wrong_fields = dict(errors or [])
     context = {
         "kind": kind,
         "next": versions[0].policy.version + 1,
+        "limits": typed.fields(wrong_fields) if typed else [],
+        "wrong": wrong_fields,
+        "relations": relations.offered_by(kind),
+        "known_relations": {relation.name for relation in relations.offered_by(kind)},
         "rows": rows,
         "note": request.POST.get("note", ""),
         "errors": errors,
-        "anchors": [f"{name}-{index}" for index, row in enumerate(rows) for name in row.errors] + ["note"],
+        "anchors": [f"{name}-{index}" for index, row in enumerate(rows) for name in row.errors]
+        + ["note", *(name for name, *_ in (typed.fields({}) if typed else []))],
         "not_yet": wrong,
         "groups": list(Group.objects.order_by("name").values_list("name", flat=True)),
         "rights": request.user.rights(),

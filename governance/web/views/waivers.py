@@ -132,3 +132,14 @@ def accept(request: Visit, exception_id: int) -> HttpResponse:
     else:
         messages.warning(request, f"Nothing opened. {accepted.close_reason}")
     return redirect("my-access")
+
+
+@require_POST
+def decline(request: Visit, exception_id: int) -> HttpResponse:
+    """The person does not take it on the conditions that the page showed."""
+    services.decline_conditions(
+        actor=request.actor, exception_id=exception_id, digest=request.POST.get("digest", ""),
+        words=request.POST.get("words", ""),
+    )  # fmt: skip
+    messages.success(request, f"Exception {exception_id} ended and opened nothing. Whoever filed it is told.")
+    return redirect("my-access")
