@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from governance.approvals.relations import MODEL_STEWARD
 from governance.catalog.models import AIModel, ModelCapability
 from governance.directives import relations
 from governance.directives.models import Directive, DirectiveVersion
+from governance.ledger.models import Entry
 from governance.people import queries as people
 from governance.people.models import Person
 from governance.waivers.models import (
@@ -288,6 +290,24 @@ def drafts_of(user: User) -> QuerySet[ExceptionDraft]:
     if me is not None:
         found = found.exclude(asked_by=me)
     return found.select_related("directive", "asked_by", "author")
+
+
+def may_read_reason(user: User, request: ExceptionRequest) -> bool:
+    """The reason and its files are between whoever filed and whoever decides, not for the person it is about."""
+    me = people.person_of(user)
+    return request.filer_id == user.pk or me is None or me.pk != request.person_id
+
+
+def changed_since(exception_id: int, digest: str) -> list[str] | None:
+    """Which parts of an exception its edits have changed since it had that digest; None if it never had it."""
+    entries = Entry.objects.filter(
+        subject=f"exception:{exception_id}", action__in=["exception.filed", "exception.edited"]
+    ).order_by("pk")
+    told = [json.loads(record)["data"] for record in entries.values_list("record", flat=True)]
+    seen = next((place for place, data in enumerate(told) if data["digest"] == digest), None)
+    if seen is None:
+        return None
+    return sorted({part for data in told[seen + 1 :] for part in data.get("changed", ())})
 
 
 def decided_before(request: ExceptionRequest) -> dict[str, int]:

@@ -41,12 +41,26 @@ class Program:
         answer = Client().post(f"/api/v1/{path}", sent or {}, content_type="application/json", headers=self.headers)
         return as_described("post", path, answer)
 
+    def put(self, path: str, sent: Any) -> Any:
+        answer = Client().put(f"/api/v1/{path}", sent, content_type="application/json", headers=self.headers)
+        return as_described("put", path, answer)
+
+    def delete(self, path: str) -> Any:
+        return as_described("delete", path, Client().delete(f"/api/v1/{path}", headers=self.headers))
+
 
 def as_described(method: str, path: str, answer: Any) -> Any:
     """The answer, held against what the OpenAPI description says of it."""
-    operations = DOCUMENT["paths"].get("/api/v1/" + re.sub(r"\d+", "{id}", path.partition("?")[0]))
-    if operations:
-        (content,) = operations[method]["responses"][str(answer.status_code)]["content"].values()
+    address = "/api/v1/" + path.partition("?")[0]
+    templates = [
+        name for name in DOCUMENT["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", name), address)
+    ]  # fmt: skip
+    for template in sorted(templates, key=lambda name: name.count("{"))[:1]:
+        described = DOCUMENT["paths"][template][method]["responses"][str(answer.status_code)]
+        if answer.status_code == 204:
+            assert not answer.content
+            return answer
+        (content,) = described["content"].values()
         jsonschema_rs.validate(content["schema"] | {"components": DOCUMENT["components"]}, answer.json())
     return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, negative_data_reject
 
 from governance.accounts.models import User
 from governance.api.openapi import DOCUMENT
+from governance.api.people.openapi import SCHEMAS
 from tests.approvals.doors import token_of
 from tests.extended import examples
 
@@ -53,7 +55,15 @@ def test_requests_made_from_the_description_are_answered_as_it_says(case: Any, d
 def test_it_covers_every_address() -> None:
     included = next(each for each in get_resolver().url_patterns if "governance.api.urls" in str(each))
     people = next(each for each in included.url_patterns if hasattr(each, "url_patterns"))
-    names = {re.sub(r"<int:\w+>", "{id}", str(pattern.pattern)) for pattern in people.url_patterns}
+    names = {re.sub(r"<\w+:(\w+)>", "{}", str(pattern.pattern)) for pattern in people.url_patterns}
     assert {f"/api/v1/{name}" for name in names if name} == {
-        path for path in DOCUMENT["paths"] if path.startswith("/api/")
+        re.sub(r"\{\w+\}", "{}", path) for path in DOCUMENT["paths"] if path.startswith("/api/")
     }
+
+
+def test_operations_have_names_of_their_own_and_every_schema_is_used() -> None:
+    operations = [each for path in DOCUMENT["paths"].values() for each in path.values() if isinstance(each, dict)]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names))
+    text = json.dumps(DOCUMENT)
+    assert all(f'#/components/schemas/{name}"' in text for name in SCHEMAS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.csrf import csrf_exempt
@@ -17,10 +19,11 @@ from governance.accounts.models import Reach, User
 from governance.accounts.queries import find_personal_token
 from governance.api.problems import Problem
 from governance.errors import Invalid, NotFound, PermissionRefused, Refused, WrongState
-from governance.values import Unfit, text
+from governance.values import Unfit, moment, storable, text
 
 _STATUS: dict[type[Refused], int] = {NotFound: 404, PermissionRefused: 403, WrongState: 409, Invalid: 422}
 _LARGEST = 100_000  # bytes of a body
+_NOTHING = "There is nothing at this address."
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="portcullis"'}
 
 
@@ -35,7 +38,10 @@ Endpoint = Callable[..., Any]
 
 
 def endpoint(**methods: Endpoint) -> Callable[..., HttpResponse]:
-    """A view of functions by method. Each answers with a document, or a document and a status with headers."""
+    """A view of functions by method. Each answers with a document, or a document and a status with headers.
+
+    A document that is None is an answer without content.
+    """
 
     @csrf_exempt  # a token is no cookie; sessions are checked in ``_who``
     @login_not_required
@@ -47,19 +53,24 @@ def endpoint(**methods: Endpoint) -> Callable[..., HttpResponse]:
                 allowed = ", ".join(sorted(name.upper() for name in methods))
                 raise Problem(405, f"Use {allowed}.", headers={"Allow": allowed})
             _who(request)
+            if not all(storable(value) for value in path.values() if isinstance(value, str)):
+                raise Problem(404, _NOTHING)
             answer = act(request, **path)
         except Problem as problem:
             return _problem(problem)
         except Refused as refused:
             return _problem(_as_problem(refused))
         document, status, headers = answer if isinstance(answer, tuple) else (answer, 200, {})
-        return JsonResponse(document, status=status, headers={"Cache-Control": "no-store"} | headers)
+        headers = {"Cache-Control": "no-store"} | headers
+        if document is None:
+            return HttpResponse(status=204, headers=headers)
+        return JsonResponse(document, status=status, headers=headers)
 
     return view
 
 
 def nothing(request: HttpRequest) -> Any:
-    raise Problem(404, "There is nothing at this address.")
+    raise Problem(404, _NOTHING)
 
 
 def _who(request: HttpRequest) -> None:
@@ -132,10 +143,77 @@ def words(sent: Mapping[str, Any], name: str, *, default: str | None = None, lim
         raise Invalid("The request is not acceptable.", [(name, unfit.reason)]) from None
 
 
+def items(sent: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The member ``items`` as pairs of slugs. Raises ``Invalid`` when it is not a list of {model, capability}."""
+    found = sent.get("items")
+    if not isinstance(found, list):
+        raise Invalid("The request is not acceptable.", [("items", "must be a list of {model, capability}")])
+    pairs = []
+    for index, item in enumerate(found):
+        if not isinstance(item, dict):
+            raise Invalid("The request is not acceptable.", [(f"items[{index}]", "must be {model, capability}")])
+        try:
+            pairs.append((words(item, "model", limit=200), words(item, "capability", limit=200)))
+        except Invalid as refusal:
+            raise Invalid(
+                "The request is not acceptable.",
+                [(f"items[{index}].{field}", message) for field, message in refusal.errors],
+            ) from None
+    return pairs
+
+
+def time(sent: Mapping[str, Any], name: str) -> datetime:
+    """A member that is a time with its zone."""
+    try:
+        return moment(sent.get(name))
+    except Unfit as unfit:
+        raise Invalid("The request is not acceptable.", [(name, unfit.reason)]) from None
+
+
+def choice(request: HttpRequest, name: str, known: Collection[str]) -> str:
+    """A query parameter that is one of a few words; the first of them when it is missing."""
+    given = request.GET.get(name, next(iter(known)))
+    if given not in known:
+        raise Problem(400, f"{name} must be one of {', '.join(each for each in known if each)}.")
+    return given
+
+
+def at(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def newest_first(request: HttpRequest, found: QuerySet[Any], name: str, document: Callable[[Any], Any]) -> Any:
+    """One page of a list by descending id, as a document with the ``after`` of the next."""
+    limit, after = window(request)
+    rows = list((found.filter(pk__lt=after) if after else found).order_by("-pk")[: limit + 1])
+    return {name: [document(one) for one in rows[:limit]], "next": rows[limit - 1].pk if len(rows) > limit else None}
+
+
+def after_key(request: HttpRequest, what: Callable[[str], Any] = str) -> Any:
+    """``after`` of a list whose rows have keys, not numbers; None for the first page."""
+    given = request.GET.get("after")
+    if given is None:
+        return None
+    try:
+        return what(text(given, 200))
+    except ValueError:
+        raise Problem(400, "after must be the key of the last row before.") from None
+
+
+def how_many(request: HttpRequest, most: int = 100) -> int:
+    """``limit`` of a list."""
+    return _numbers(request, ("limit", 1, most)).get("limit", 50)
+
+
 def window(request: HttpRequest, most: int = 100) -> tuple[int, int | None]:
     """``limit`` and ``after`` of a list: how many, and the id of the last one before."""
+    found = _numbers(request, ("limit", 1, most), ("after", 1, 2**63 - 1))
+    return found.get("limit", 50), found.get("after")
+
+
+def _numbers(request: HttpRequest, *wanted: tuple[str, int, int]) -> dict[str, int]:
     found = {}
-    for name, least, largest in (("limit", 1, most), ("after", 1, 2**63 - 1)):
+    for name, least, largest in wanted:
         given = request.GET.get(name)
         if given is None:
             continue
@@ -143,4 +221,4 @@ def window(request: HttpRequest, most: int = 100) -> tuple[int, int | None]:
         if not least <= number <= largest:
             raise Problem(400, f"{name} must be a whole number from {least} to {largest}.")
         found[name] = number
-    return found.get("limit", 50), found.get("after")
+    return found

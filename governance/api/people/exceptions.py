@@ -1,62 +1,121 @@
-"""Exceptions: filed for a report, looked at, withdrawn."""
+"""Exceptions: filed for one person or several, looked at, changed, withdrawn; their conditions accepted or declined."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from governance.api.people.access import Call, body, window, words
+from governance.api.people.access import Call, at, body, items, newest_first, words
 from governance.approvals import queries as approvals
-from governance.enforcement.services.exceptions import file_exception
+from governance.enforcement.services.exceptions import Wanted, edit_exception, file_exception, file_exceptions
 from governance.errors import Invalid, NotFound
-from governance.waivers import queries, services
+from governance.waivers import conditions, queries, services
+from governance.waivers.attachments import Attached
 from governance.waivers.models import ExceptionRequest
 
 
-def listing(request: Call) -> dict[str, Any]:
+def listing(request: Call) -> Any:
     """Exceptions that the account may see, newest first."""
-    limit, after = window(request)
-    found = _visible(request)
-    rows = list((found.filter(pk__lt=after) if after else found)[: limit + 1])
-    shown = rows[:limit]
-    return {"exceptions": [_document(one) for one in shown], "next": shown[-1].pk if len(rows) > limit else None}
+    return newest_first(request, _visible(request), "exceptions", _document)
 
 
 def file(request: Call) -> Any:
-    """File an exception for one report."""
+    """File an exception for one person."""
     sent = body(request)
     filed = file_exception(
         actor=request.actor,
         reference=words(sent, "directive", limit=200),
         person_id=words(sent, "person", limit=200),
-        items=_items(sent.get("items")),
-        days=sent.get("days"),  # type: ignore[arg-type]  # the service says what is wrong with anything but a number
-        reason=words(sent, "reason"),
-        mitigation=words(sent, "mitigation", default=""),
-        licence=words(sent, "licence", default="") or None,
+        items=items(sent),
+        **_terms(sent),
     )
-    return _full(filed), 201, {"Location": f"/api/v1/exceptions/{filed.pk}"}
+    return filed_answer(request, filed)
 
 
-def _items(sent: Any) -> list[tuple[str, str]]:
-    well_formed = isinstance(sent, list) and all(
-        isinstance(item, dict) and isinstance(item.get("model"), str) and isinstance(item.get("capability"), str)
-        for item in sent
+def file_several(request: Call) -> Any:
+    """File one exception for each of several people, on the same terms; all of them or none."""
+    sent = body(request)
+    filed = file_exceptions(
+        actor=request.actor, reference=words(sent, "directive", limit=200), wanted=_wanted(sent), **_terms(sent)
     )
-    if not well_formed:
-        raise Invalid("The request is not acceptable.", [("items", "must be a list of {model, capability}")])
-    return [(item["model"], item["capability"]) for item in sent]
+    return several(request, filed), 201, {}
+
+
+def filed_answer(request: Call, filed: ExceptionRequest) -> Any:
+    return full(request, filed), 201, {"Location": f"/api/v1/exceptions/{filed.pk}"}
+
+
+def several(request: Call, filed: list[ExceptionRequest]) -> dict[str, Any]:
+    found = {one.pk: one for one in _visible(request).filter(pk__in=[one.pk for one in filed])}
+    return {"exceptions": [_document(found[one.pk]) for one in filed]}
+
+
+def _wanted(sent: Any) -> list[Wanted]:
+    people = sent.get("people")
+    if not isinstance(people, list) or not all(isinstance(one, dict) for one in people):
+        raise Invalid("The request is not acceptable.", [("people", "must be a list of {person, items}")])
+    found: dict[str, Wanted] = {}
+    for index, one in enumerate(people):
+        try:
+            person = words(one, "person", limit=200)
+            if person in found:
+                raise Invalid("The request is not acceptable.", [("person", "stands there twice")])
+            found[person] = Wanted(person, items(one))
+        except Invalid as refusal:
+            errors = [(f"people[{index}].{field}", message) for field, message in refusal.errors]
+            raise Invalid("The request is not acceptable.", errors) from None
+    return list(found.values())
+
+
+def _terms(sent: Any) -> dict[str, Any]:
+    return {
+        "days": sent.get("days"),  # the service says what is wrong with anything but a number
+        "reason": words(sent, "reason", limit=4_000),
+        "mitigation": words(sent, "mitigation", default=""),
+        "conditions": words(sent, "conditions", default=""),
+        "licence": words(sent, "licence", default="") or None,
+    }
 
 
 def detail(request: Call, exception_id: int) -> dict[str, Any]:
     """One exception, with its approval and its waiver."""
-    return _full(_find(request, exception_id))
+    return full(request, _find(request, exception_id))
+
+
+def edit(request: Call, exception_id: int) -> dict[str, Any]:
+    """The filer changes what an open exception asks for; decisions so far become void, attached files stay."""
+    sent = body(request)
+    found = _find(request, exception_id)
+    void = edit_exception(
+        actor=request.actor, exception_id=found.pk, items=items(sent),
+        attached=[Attached.of(row) for row in found.attachments.all()], **_terms(sent),
+    )  # fmt: skip
+    return {"void": void, "exception": detail(request, exception_id)}
 
 
 def withdraw(request: Call, exception_id: int) -> dict[str, Any]:
     """The filer takes an exception back."""
     _find(request, exception_id)
     services.withdraw_exception(actor=request.actor, exception_id=exception_id)
-    return _full(_find(request, exception_id))
+    return detail(request, exception_id)
+
+
+def accept(request: Call, exception_id: int) -> dict[str, Any]:
+    """The person accepts the conditions that they read; the waiver opens, or the answer says why none did."""
+    digest = words(body(request), "conditions_digest")
+    _find(request, exception_id)
+    services.accept_conditions(actor=request.actor, exception_id=exception_id, digest=digest)
+    return detail(request, exception_id)
+
+
+def decline(request: Call, exception_id: int) -> dict[str, Any]:
+    """The person does not take it on the conditions that they read; the exception ends and opens nothing."""
+    sent = body(request)
+    _find(request, exception_id)
+    services.decline_conditions(
+        actor=request.actor, exception_id=exception_id, digest=words(sent, "conditions_digest"),
+        words=words(sent, "words", default=""),
+    )  # fmt: skip
+    return detail(request, exception_id)
 
 
 def _visible(request: Call) -> Any:
@@ -66,7 +125,7 @@ def _visible(request: Call) -> Any:
 
 
 def _find(request: Call, exception_id: int) -> ExceptionRequest:
-    found = _visible(request).filter(pk=exception_id).first()
+    found: ExceptionRequest | None = _visible(request).filter(pk=exception_id).first()
     if found is None:
         raise NotFound(f"There is no exception {exception_id} that you may see.")
     return found
@@ -84,19 +143,24 @@ def _document(one: ExceptionRequest) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _full(one: ExceptionRequest) -> dict[str, Any]:
+def full(request: Call, one: ExceptionRequest) -> dict[str, Any]:
+    """Everything about one exception that the account may read."""
     asked = approvals.requests_about(one.subject).first()
+    stages = [stage for stage in asked.stages.all() if stage.revision == asked.revision] if asked else []
     waiver = getattr(one, "waiver", None)
     return _document(one) | {
-        "reason": one.reason,
+        "reason": one.reason if queries.may_read_reason(request.user, one) else None,
         "mitigation": one.mitigation,
+        "conditions": conditions.of(one),
+        "conditions_digest": one.conditions_digest or None,
+        "renews": one.renews_id,
         "approval": asked.pk if asked else None,
-        "stages": [{"name": stage.name, "state": stage.state} for stage in asked.stages.all()] if asked else [],
+        "stages": [{"name": stage.name, "state": stage.state} for stage in stages],
         "waiver": {
             "id": waiver.pk,
             "starts_at": waiver.starts_at.isoformat(),
             "ends_at": waiver.ends_at.isoformat(),
-            "ended_at": waiver.ended_at.isoformat() if waiver.ended_at else None,
+            "ended_at": at(waiver.ended_at),
         }
         if waiver
         else None,

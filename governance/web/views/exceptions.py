@@ -17,7 +17,6 @@ from governance.waivers.states import ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
-from governance.web.views.filing import may_read_reason
 
 DRAFTS = 50
 LIST = Listing(
@@ -65,7 +64,7 @@ def detail(request: Visit, exception_id: int) -> HttpResponse:
         "mitigation": mitigations.in_words(found.mitigation),
         "mine": found.filer_id == request.user.pk,
         "about_me": me is not None and me.pk == found.person_id,
-        "reads_reason": may_read_reason(request, found),
+        "reads_reason": queries.may_read_reason(request.user, found),
         "waiver": getattr(found, "waiver", None),
         "conditions": conditions.of(found),
     }

@@ -17,7 +17,6 @@ from governance.enforcement import filing as reads
 from governance.enforcement import overview
 from governance.enforcement.services.exceptions import Wanted, ask_for_exception, edit_exception, file_exceptions
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
-from governance.people import queries as people
 from governance.people.models import Person
 from governance.values import typed_number
 from governance.waivers import attachments, limits, mitigations, queries, services
@@ -200,7 +199,7 @@ def edit(request: Visit, exception_id: int) -> HttpResponse:
 def attachment(request: Visit, exception_id: int, attachment_id: int) -> HttpResponse:
     """The bytes of an attached file, to be saved and never shown as a page."""
     found = queries.exceptions_visible_to(request.user).filter(pk=exception_id).first()
-    if found is None or not may_read_reason(request, found):
+    if found is None or not queries.may_read_reason(request.user, found):
         raise NotFound(f"There is no exception {exception_id} that you may see.")
     row = found.attachments.filter(pk=attachment_id).first()
     if row is None:
@@ -209,12 +208,6 @@ def attachment(request: Visit, exception_id: int, attachment_id: int) -> HttpRes
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=row.name)
     return response
-
-
-def may_read_reason(request: Visit, found: ExceptionRequest) -> bool:
-    """The reason and its files are between whoever filed and whoever decides, not for the person it is about."""
-    me = people.person_of(request.user)
-    return found.filer_id == request.user.pk or me is None or me.pk != found.person_id
 
 
 # -- what stands around the answers ------------------------------------------------------------------------------------
