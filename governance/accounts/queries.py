@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 
 from governance.accounts.models import ApiToken, PersonalToken, User
@@ -29,6 +29,12 @@ def find_user(username: str) -> User | None:
 def find_personal_token(plain: str) -> PersonalToken | None:
     """The personal token that still counts, with its account: not revoked, not expired, and the account is active."""
     return usable_tokens().select_related("user").filter(digest=digest_token(plain), user__is_active=True).first()
+
+
+def tokens_of(user: User) -> QuerySet[PersonalToken]:
+    """The personal tokens of an account, the newest first; ``over`` where one was revoked or has expired."""
+    over = ExpressionWrapper(Q(revoked_at__isnull=False) | Q(expires_at__lte=Now()), BooleanField())
+    return PersonalToken.objects.filter(user=user).annotate(over=over).order_by("-pk")
 
 
 def usable_tokens() -> QuerySet[PersonalToken]:

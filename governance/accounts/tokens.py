@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from governance.accounts.actor import Actor
 from governance.accounts.models import PersonalToken, Reach, User
@@ -38,7 +40,7 @@ def create_personal_token(*, actor: Actor, name: str, reach: str, days: int = DE
         errors.append(("name", unfit.reason))
     if reach not in Reach.values:
         errors.append(("reach", f"must be one of {', '.join(Reach.values)}"))
-    if not 1 <= days <= MOST_DAYS:
+    if isinstance(days, bool) or not 1 <= days <= MOST_DAYS:
         errors.append(("days", f"must be from 1 to {MOST_DAYS}"))
     if errors:
         raise Invalid("The token was not created.", errors)
@@ -73,3 +75,14 @@ def revoke_personal_token(*, actor: Actor, token_id: int) -> None:
         action="personal_token.revoked", actor=actor.name, via=actor.via, subject=f"account:{token.user.username}",
         data={"token": token.pk, "name": token.name},
     )  # fmt: skip
+
+
+def note_use(token: PersonalToken) -> None:
+    """Keep when a token was last used, to the minute: a program that asks often writes seldom."""
+    if token.last_used_at is None or datetime.now(UTC) - token.last_used_at > _A_MINUTE:
+        PersonalToken.objects.filter(pk=token.pk).filter(
+            Q(last_used_at=None) | Q(last_used_at__lt=Now() - _A_MINUTE)
+        ).update(last_used_at=Now())
+
+
+_A_MINUTE = timedelta(minutes=1)

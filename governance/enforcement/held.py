@@ -7,8 +7,10 @@ decision to permit as well as putting it in force.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from django.db.models import QuerySet
 
 from governance.enforcement.loosening import permits
 from governance.enforcement.policy import Policy
@@ -23,7 +25,7 @@ from governance.enforcement.states_of_person import (
     joins,
     state,
 )
-from governance.people.models import HeldOrganisation, HeldPerson
+from governance.people.models import HeldOrganisation, HeldPerson, HeldWhat
 from governance.rules.attributes import ATTRIBUTES
 
 
@@ -177,3 +179,39 @@ def differences(held: HeldPerson | HeldOrganisation) -> list[Difference]:
 
 def _shown(value: Any) -> str:
     return "–" if value is None or value == "" else str(value)
+
+
+# -- as JSON -----------------------------------------------------------------------------------------------------------
+
+_TABLES: tuple[tuple[HeldWhat, Any, tuple[str, ...]], ...] = (
+    (HeldWhat.PERSON, HeldPerson, ("person__organisation", "person__manager", "organisation", "manager")),
+    (HeldWhat.ORGANISATION, HeldOrganisation, ("organisation__parent", "parent")),
+)
+
+
+def rows_of(what: HeldWhat) -> QuerySet[Any]:
+    """The held changes of a sort by their id, with what their differences are read from."""
+    _, model, related = next(each for each in _TABLES if each[0] == what)
+    found: QuerySet[Any] = model.objects.select_related(*related).order_by("pk")
+    return found
+
+
+def as_json(what: HeldWhat, rows: Sequence[HeldPerson | HeldOrganisation]) -> list[dict[str, Any]]:
+    """Held changes for programs and commands, with the effect of each and without any sensitive value."""
+    effects = (of_people if what == HeldWhat.PERSON else of_organisations)([row.pk for row in rows])
+    return [
+        {
+            "id": row.pk,
+            "proposed_by": row.proposed_by,
+            "proposed_at": row.proposed_at.isoformat(),
+            "differences": [asdict(one) for one in differences(row)],
+            "if_confirmed": asdict(effects[row.pk].confirmed),
+            "if_refused": asdict(effects[row.pk].refused),
+        }
+        for row in rows
+    ]
+
+
+def everything(most: int = 500) -> list[dict[str, Any]]:
+    """Everything that is held, up to ``most`` of people and of organisations."""
+    return [{"what": str(what)} | one for what, _, _ in _TABLES for one in as_json(what, list(rows_of(what)[:most]))]

@@ -22,6 +22,7 @@ from governance.web.views import (
     rights,
     runs,
     test_people,
+    tokens,
     waivers,
 )
 
@@ -33,6 +34,8 @@ urlpatterns = [
     path("password", account.password, name="password"),
     path("delegations", delegations.listing, name="delegations"),
     path("delegations/<int:delegation_id>/revoke", delegations.revoke, name="delegation-revoke"),
+    path("tokens", tokens.listing, name="tokens"),
+    path("tokens/<int:token_id>/revoke", tokens.revoke, name="token-revoke"),
     path("theme", account.theme, name="theme"),
     path("my-access", people.my_access, name="my-access"),
     path("directives/", directives.listing, name="directives"),

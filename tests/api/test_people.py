@@ -158,6 +158,7 @@ def test_withdrawing(filed: dict[str, Any]) -> None:
 
 def test_lists_come_in_pages_and_ask_a_constant_number_of_questions(filed: dict[str, Any]) -> None:
     program = Program("maren")
+    program.get("exceptions")  # that the token is used is noted
     counts = []
     for capability in ("code-review", "agentic-coding"):
         with CaptureQueriesContext(connection) as captured:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from tests.approvals.doors import DOORS, Attempt, state_of_everything
 from tests.approvals.other_ways import ACTS, STATEMENTS
+from tests.approvals.program_ways import PROGRAM_ACTS
 from tests.approvals.ways import WAYS, Way, filed
 from tests.clock import Clock, moved_clock
 
@@ -56,6 +57,13 @@ def test_no_other_act_gets_around_it(words: str, act: Any, clock: Clock, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("words", "act"), [(each[0], each[3]) for each in PROGRAM_ACTS], ids=lambda each: getattr(each, "__name__", "")
+)
+def test_no_act_around_a_decision_gets_around_it(words: str, act: Any, clock: Clock, tmp_path: Path) -> None:
+    act(clock, tmp_path)
+
+
+@pytest.mark.parametrize(
     ("words", "act"), [(each[0], each[2]) for each in STATEMENTS], ids=lambda each: getattr(each, "__name__", "")
 )
 def test_no_statement_gets_around_it(words: str, act: Any, clock: Clock) -> None:
@@ -66,6 +74,7 @@ def rows() -> list[tuple[str, str, str]]:
     """The whole table: what docs/security.md has to say."""
     ways = [(way.words, way.services, way.database) for way in WAYS]
     acts = [(words, services, "not its to know: the act approves nothing") for words, services, _ in ACTS]
+    acts += [(words, services, database) for words, services, database, _ in PROGRAM_ACTS]
     return ways + acts + [(words, "no service does it", database) for words, database, _ in STATEMENTS]
 
 

@@ -25,6 +25,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "home": ("/", DIRECTIVES),
     "find": ("/find?q=wei", EVERYBODY),
     "password": ("/password", EVERYBODY),
+    "tokens": ("/tokens", EVERYBODY),
     "delegations": ("/delegations", EVERYBODY),
     "my-access": ("/my-access", EVERYBODY),
     "directives": ("/directives/", DIRECTIVES),
@@ -67,7 +68,7 @@ POSTED = {
     "exception-accept", "exception-decline", "waiver-revoke", "waiver-renew", "break-glass-confirm", "break-glass-review",
     "approval-vote", "approval-act", "delegation-revoke", "draft-save", "draft-delete", "draft-decline", "exception-ask",
     "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide",
-    "notifications-read", "notifications-choose",
+    "notifications-read", "notifications-choose", "token-revoke",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {

@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from governance.accounts.actor import Actor
 from governance.accounts.models import Reach, User
 from governance.accounts.queries import find_personal_token
+from governance.accounts.tokens import note_use
 from governance.api.problems import Problem
 from governance.errors import Invalid, NotFound, PermissionRefused, Refused, WrongState
 from governance.values import Unfit, moment, storable, text
@@ -83,6 +84,7 @@ def _who(request: HttpRequest) -> None:
             raise Problem(401, "This is no personal token of an active account, or it has ended.", headers=_CHALLENGE)
         if changes and token.reach != Reach.ACT:
             raise Problem(403, "This token reads only.")
+        note_use(token)
         request.user = token.user
         request.actor = Actor.for_user(token.user, via=f"token:{token.pk}")  # type: ignore[attr-defined]
     elif not request.user.is_authenticated:

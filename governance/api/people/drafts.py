@@ -10,12 +10,11 @@ from django.db.models import Q
 from governance.api.people.access import Call, after_key, at, body, how_many, items, words
 from governance.api.people.exceptions import several
 from governance.directives.models import Directive
-from governance.enforcement.services.exceptions import Wanted, ask_for_exception, file_exceptions
-from governance.errors import Invalid, NotFound, WrongState
+from governance.enforcement.services.exceptions import ask_for_exception, file_draft
+from governance.errors import Invalid, NotFound
 from governance.people import queries as people
 from governance.waivers import queries, services
 from governance.waivers.answers import Answers
-from governance.waivers.attachments import Attached
 from governance.waivers.models import ExceptionDraft
 
 _TEXTS = {"reason": 20_000, "mitigation": 200, "licence": 200, "conditions": 5_000}
@@ -62,15 +61,7 @@ def decline(request: Call, key: UUID) -> Any:
 
 def file(request: Call, key: UUID) -> Any:
     """File what a draft says, for everybody in it or nobody; the draft is over with it."""
-    draft = _find(request, key)
-    answers = Answers.from_values(draft.values)
-    answers.refuse_unanswered()
-    filed = file_exceptions(
-        actor=request.actor, reference=draft.directive.reference,
-        wanted=[Wanted(pk, answers.slugs(pk)) for pk in answers.people], days=answers.number_of_days,
-        reason=answers.reason, mitigation=answers.mitigation, conditions=answers.conditions,
-        licence=answers.licence or None, attached=[Attached.from_json(one) for one in draft.attachments], draft=key,
-    )  # fmt: skip
+    filed = file_draft(actor=request.actor, key=key)
     return several(request, filed), 201, {}
 
 
@@ -107,10 +98,6 @@ def _find(request: Call, key: UUID) -> ExceptionDraft:
     found = queries.drafts_of(request.user).filter(pk=key).first()
     if found is not None:
         return found
-    over = ExceptionDraft.objects.filter(pk=key, author=request.user).first()
-    if over is not None:
-        what = f"exception {over.exception_id}" if over.exception_id else over.get_state_display().lower()
-        raise WrongState(f"This draft is over: {what}.", code="closed")
     raise NotFound("There is no such draft.")
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from governance.api.people.access import Call, at, body, items, newest_first, words
-from governance.approvals import queries as approvals
+from governance.api.people.access import Call, body, items, newest_first, words
 from governance.enforcement.services.exceptions import Wanted, edit_exception, file_exception, file_exceptions
 from governance.errors import Invalid, NotFound
-from governance.waivers import conditions, queries, services
+from governance.waivers import queries, services
 from governance.waivers.attachments import Attached
+from governance.waivers.documents import exception_for, exception_row
 from governance.waivers.models import ExceptionRequest
 
 
 def listing(request: Call) -> Any:
     """Exceptions that the account may see, newest first."""
-    return newest_first(request, _visible(request), "exceptions", _document)
+    return newest_first(request, _visible(request), "exceptions", exception_row)
 
 
 def file(request: Call) -> Any:
@@ -41,12 +41,12 @@ def file_several(request: Call) -> Any:
 
 
 def filed_answer(request: Call, filed: ExceptionRequest) -> Any:
-    return full(request, filed), 201, {"Location": f"/api/v1/exceptions/{filed.pk}"}
+    return exception_for(request.user, filed), 201, {"Location": f"/api/v1/exceptions/{filed.pk}"}
 
 
 def several(request: Call, filed: list[ExceptionRequest]) -> dict[str, Any]:
     found = {one.pk: one for one in _visible(request).filter(pk__in=[one.pk for one in filed])}
-    return {"exceptions": [_document(found[one.pk]) for one in filed]}
+    return {"exceptions": [exception_row(found[one.pk]) for one in filed]}
 
 
 def _wanted(sent: Any) -> list[Wanted]:
@@ -78,7 +78,7 @@ def _terms(sent: Any) -> dict[str, Any]:
 
 def detail(request: Call, exception_id: int) -> dict[str, Any]:
     """One exception, with its approval and its waiver."""
-    return full(request, _find(request, exception_id))
+    return exception_for(request.user, _find(request, exception_id))
 
 
 def edit(request: Call, exception_id: int) -> dict[str, Any]:
@@ -129,39 +129,3 @@ def _find(request: Call, exception_id: int) -> ExceptionRequest:
     if found is None:
         raise NotFound(f"There is no exception {exception_id} that you may see.")
     return found
-
-
-def _document(one: ExceptionRequest) -> dict[str, Any]:
-    return {
-        "id": one.pk, "directive": one.directive.reference, "person": one.person_id, "filer": one.filer.username,
-        "items": sorted(
-            ({"model": item.model.slug, "capability": item.capability.slug} for item in one.model_capabilities.all()),
-            key=lambda item: (item["model"], item["capability"]),
-        ),
-        "days": one.days, "state": one.state, "close_reason": one.close_reason, "digest": one.digest,
-        "licence": one.licence.reference if one.licence else None, "filed_at": one.filed_at.isoformat(),
-    }  # fmt: skip
-
-
-def full(request: Call, one: ExceptionRequest) -> dict[str, Any]:
-    """Everything about one exception that the account may read."""
-    asked = approvals.requests_about(one.subject).first()
-    stages = [stage for stage in asked.stages.all() if stage.revision == asked.revision] if asked else []
-    waiver = getattr(one, "waiver", None)
-    return _document(one) | {
-        "reason": one.reason if queries.may_read_reason(request.user, one) else None,
-        "mitigation": one.mitigation,
-        "conditions": conditions.of(one),
-        "conditions_digest": one.conditions_digest or None,
-        "renews": one.renews_id,
-        "approval": asked.pk if asked else None,
-        "stages": [{"name": stage.name, "state": stage.state} for stage in stages],
-        "waiver": {
-            "id": waiver.pk,
-            "starts_at": waiver.starts_at.isoformat(),
-            "ends_at": waiver.ends_at.isoformat(),
-            "ended_at": at(waiver.ended_at),
-        }
-        if waiver
-        else None,
-    }

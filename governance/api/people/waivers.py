@@ -10,6 +10,8 @@ from governance.catalog.models import ModelCapability
 from governance.enforcement.services.waivers import break_glass, renew_waiver
 from governance.errors import NotFound, PermissionRefused
 from governance.waivers import conditions, queries, services
+from governance.waivers.documents import items as items_of
+from governance.waivers.documents import waiver_row
 from governance.waivers.models import BreakGlass, Waiver
 
 STATES = ("", queries.RUNNING, queries.ENDING_SOON, queries.ENDED)
@@ -19,7 +21,7 @@ BREAK_GLASS_STATES = ("", "asked", "unreviewed", "overdue")
 def listing(request: Call) -> Any:
     """Waivers that the account may see, newest first."""
     found = queries.in_state(_visible(request), choice(request, "state", STATES))
-    return newest_first(request, found, "waivers", _document)
+    return newest_first(request, found, "waivers", waiver_row)
 
 
 def detail(request: Call, waiver_id: int) -> dict[str, Any]:
@@ -51,23 +53,8 @@ def _find(request: Call, waiver_id: int) -> Waiver:
     return found
 
 
-def _items(found: list[ModelCapability]) -> list[dict[str, str]]:
-    pairs = sorted((item.model.slug, item.capability.slug) for item in found)
-    return [{"model": model, "capability": capability} for model, capability in pairs]
-
-
-def _document(one: Waiver) -> dict[str, Any]:
-    return {
-        "id": one.pk, "directive": one.directive.reference, "person": one.person_id,
-        "items": _items([line.model_capability for line in one.capabilities.all()]),
-        "exception": one.request_id, "break_glass": one.break_glass_id,
-        "licence": one.licence.reference if one.licence else None, "starts_at": at(one.starts_at),
-        "ends_at": at(one.ends_at), "ended_at": at(one.ended_at), "end_reason": one.end_reason,
-    }  # fmt: skip
-
-
 def _full(one: Waiver) -> dict[str, Any]:
-    return _document(one) | {
+    return waiver_row(one) | {
         "conditions": conditions.of(one.request) if one.request else [],
         "renewals": list(one.renewals.order_by("pk").values_list("pk", flat=True)),
     }
@@ -97,7 +84,7 @@ def ask(request: Call) -> Any:
 def glass(request: Call, break_glass_id: int) -> dict[str, Any]:
     one = _find_glass(request, break_glass_id)
     found = ModelCapability.objects.filter(pk__in=one.model_capability_ids).select_related("model", "capability")
-    return _glass_summary(one) | {"items": _items(list(found))}
+    return _glass_summary(one) | {"items": items_of(list(found))}
 
 
 def confirm(request: Call, break_glass_id: int) -> dict[str, Any]:

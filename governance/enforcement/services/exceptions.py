@@ -20,6 +20,7 @@ from governance.people import queries as people
 from governance.people.models import Person
 from governance.waivers import queries as waiver_queries
 from governance.waivers import services as waivers
+from governance.waivers.answers import Answers
 from governance.waivers.attachments import Attached
 from governance.waivers.models import ExceptionDraft, ExceptionRequest, Waiver
 from governance.waivers.services import MOST_PEOPLE, NOT_YOURS
@@ -115,6 +116,20 @@ def file_exceptions(
         waivers.mark_filed(actor, draft, filing_of.directive, filed)
     waivers.settle_asks(filed)
     return filed
+
+
+@transaction.atomic
+def file_draft(*, actor: Actor, key: UUID) -> list[ExceptionRequest]:
+    """File what a draft says, for everybody in it or nobody. Raises ``NotFound`` for whoever may not go on with it."""
+    draft = waivers.draft_to_go_on_with(actor=actor, key=key)
+    answers = Answers.from_values(draft.values)
+    answers.refuse_unanswered()
+    return file_exceptions(
+        actor=actor, reference=draft.directive.reference,
+        wanted=[Wanted(pk, answers.slugs(pk)) for pk in answers.people], days=answers.number_of_days,
+        reason=answers.reason, mitigation=answers.mitigation, conditions=answers.conditions,
+        licence=answers.licence or None, attached=[Attached.from_json(one) for one in draft.attachments], draft=key,
+    )  # fmt: skip
 
 
 def _named(person: Person, refusal: Refused, *, alone: bool) -> Iterable[tuple[str, str]]:

@@ -111,6 +111,12 @@ def decline(*, actor: Actor, key: UUID, answer: str) -> ExceptionDraft:
     return _finish(actor, draft, DraftState.DECLINED, _words("answer", answer, 300))
 
 
+@transaction.atomic
+def draft_to_go_on_with(*, actor: Actor, key: UUID) -> ExceptionDraft:
+    """A draft that the account may go on with, locked. Raises ``NotFound``, or ``WrongState`` for one of its own that is over."""
+    return _of(actor, key)
+
+
 def mark_filed(actor: Actor, key: UUID, directive: Directive, filed: Sequence[ExceptionRequest]) -> None:
     """The draft became these requests, in the caller's transaction.
 
@@ -159,7 +165,7 @@ def _lock(user: User, key: UUID) -> ExceptionDraft | None:
         return None
     if draft.state != DraftState.DRAFT and draft.author_id == user.pk:
         what = f"exception {draft.exception_id}" if draft.exception_id else draft.get_state_display().lower()
-        raise WrongState(f"This draft is over: {what}.")
+        raise WrongState(f"This draft is over: {what}.", code="closed")
     if not queries.drafts_of(user).filter(pk=key).exists():
         raise NotFound("There is no such draft.")
     return draft

@@ -33,6 +33,7 @@ class Command(GovernanceCommand):
         other.add_argument("--rule", type=Path, metavar="F.json", help="a bare rule in place of the version's")
         other.add_argument("--alternative", metavar="SLUG", help="a reading from the case")
         self._about(acts.add_parser("status", help="where a directive stands"))
+        acts.add_parser("list", help="every directive with its state")
         submit = self._about(acts.add_parser("submit", help="store the preview and open the approval"))
         for verdict in ("approve", "reject"):
             vote = self._about(acts.add_parser(verdict, help=f"{verdict} the one open request about a directive"))
@@ -58,7 +59,7 @@ class Command(GovernanceCommand):
 
     def act(self, **options: Any) -> None:
         act = options["act"]
-        if act in ("preview", "status"):
+        if act in ("preview", "status", "list"):
             getattr(self, f"_{act}")(options)
             return
         actor = self.acting(options["as_user"])
@@ -159,6 +160,17 @@ class Command(GovernanceCommand):
                 f"{status['reference']}: {status['state']}, version {status['version']}, "
                 f"{status['restrictions']} restrictions, drift {status['drift']}"
             )
+
+    def _list(self, options: dict[str, Any]) -> None:
+        found = [
+            {"reference": one.reference, "title": one.title, "state": queries.state_now(one)}
+            for one in Directive.objects.select_related("version_in_force").order_by("reference")
+        ]
+        if options["json"]:
+            self.print_json({"directives": found})
+            return
+        for row in found:
+            self.stdout.write(f"{row['reference']}  {row['state']}  {row['title']}")
 
     def _status_of(self, directive: Directive) -> dict[str, Any]:
         request = approvals.requests_about(directive.subject).filter(state=RequestState.OPEN).first()
