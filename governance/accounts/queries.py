@@ -22,6 +22,14 @@ def to_choose_from() -> list[User]:
     return list(User.objects.filter(is_active=True).order_by("full_name", "username")[:_TO_CHOOSE_FROM])
 
 
+def with_right(right: str) -> QuerySet[User]:
+    """Active accounts that have a right through one of their roles."""
+    return User.objects.filter(
+        groups__permissions__codename=right, groups__permissions__content_type__app_label="accounts",
+        groups__permissions__content_type__model="right", is_active=True,
+    ).distinct()  # fmt: skip
+
+
 def find_user(username: str) -> User | None:
     return User.objects.filter(username=username).first()
 

@@ -77,13 +77,6 @@ class Notification(models.Model):
         return self.title
 
     @property
-    def leads_to(self) -> tuple[str, int] | None:
-        """The page it leads to, by its name, and the number there."""
-        what, _, number = self.subject.partition(":")
-        page = {"approval": "approval", "waiver": "waiver", "break-glass": "break-glass-one"}.get(what)
-        return (page, int(number)) if page else None
-
-    @property
     def icon(self) -> str:
         return _ICONS[Kind(self.kind)]
 

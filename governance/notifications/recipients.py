@@ -6,29 +6,20 @@ Titles stand on a page behind sign-in and may name what is asked for; e-mails ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Q
-from django.db.models.functions import Lower
 
+from governance.accounts import queries as accounts
 from governance.accounts.models import User
 from governance.approvals import eligibility
 from governance.approvals.models import CommentKind, Delegation, Request, RequestStage
 from governance.approvals.states import RequestState, StageState
 from governance.ledger.models import OutboxEvent
+from governance.notifications import of_waivers
 from governance.notifications.models import Kind, Notification
-from governance.people import queries as people
-from governance.waivers.models import BreakGlass, ExceptionRequest, Waiver
-from governance.waivers.states import ExceptionState
-
-
-class Told(NamedTuple):
-    """One account that is told of an event."""
-
-    user_id: int
-    kind: Kind
-    subject: str
-    title: str
+from governance.notifications.told import Told
+from governance.people.models import HeldOrganisation, HeldPerson
 
 
 def of(event: OutboxEvent) -> list[Told]:
@@ -100,43 +91,32 @@ def _said(payload: dict[str, Any]) -> Iterable[Told]:
 
 
 def _delegated(payload: dict[str, Any]) -> Iterable[Told]:
-    found = Delegation.objects.select_related("principal").filter(pk=payload.get("delegation")).first()
+    found = Delegation.objects.select_related("principal", "delegate").filter(pk=payload.get("delegation")).first()
     if found is not None:
         words = "You decide for {} no longer" if found.revoked_at else "You decide for {}"
         yield Told(found.delegate_id, Kind.DELEGATION, f"delegation:{found.pk}", words.format(found.principal))
+        if found.revoked_at:  # the delegate, or an administrator, may have ended it
+            title = f"{found.delegate} decides for you no longer"
+            yield Told(found.principal_id, Kind.DELEGATION, f"delegation:{found.pk}", title)
 
 
-def _of_waiver(payload: dict[str, Any], words: str) -> Iterable[Told]:
-    """The person, whoever asked for it, and the person's manager."""
-    waiver = Waiver.objects.select_related("person__manager", "request").filter(pk=payload.get("waiver")).first()
-    if waiver is None:
+def _held(payload: dict[str, Any]) -> Iterable[Told]:
+    """Those who may confirm or refuse what an import left held, while something of it is."""
+    waiting = HeldPerson.objects.count() + HeldOrganisation.objects.count()
+    if not payload.get("held") or not waiting:
         return
-    addresses = [one.email.lower() for one in (waiver.person, waiver.person.manager) if one is not None]
-    concerned = Q(address__in=addresses)
-    if waiver.request is not None:
-        concerned |= Q(pk=waiver.request.filer_id)
-    title = words.format(number=waiver.pk, name=waiver.person.name, reason=waiver.end_reason)[:300]
-    accounts = User.objects.annotate(address=Lower("email")).filter(concerned, is_active=True)
-    for user_id in accounts.values_list("pk", flat=True):
-        yield Told(user_id, Kind.WAIVER, f"waiver:{waiver.pk}", title)
+    title = f"{waiting:,} held change{'s wait' if waiting > 1 else ' waits'} for a second person"
+    able = accounts.with_right("confirm_held")
+    known = Notification.objects.filter(subject="held:", title=title, read_at=None).values("user_id")
+    for user_id in able.exclude(pk__in=known).values_list("pk", flat=True):
+        yield Told(user_id, Kind.DECISION, "held:", title)
 
 
-def _to_accept(payload: dict[str, Any]) -> Iterable[Told]:
-    request = ExceptionRequest.objects.select_related("person").filter(pk=payload.get("exception")).first()
-    if request is not None and request.state == ExceptionState.ACCEPTING:
-        title = f"Exception {request.pk} for you is approved: read and accept its conditions on My access"
-        for account in people.accounts_of(request.person).filter(is_active=True):
-            yield Told(account.pk, Kind.WAIVER, request.subject, title)
-
-
-def _without_approval(payload: dict[str, Any], words: str) -> Iterable[Told]:
-    """Everybody who would have approved it, as they were at that moment."""
-    found = BreakGlass.objects.select_related("person").filter(pk=payload.get("break_glass")).first()
-    if found is None:
-        return
-    accounts = User.objects.filter(username__in=payload.get("accounts", ()), is_active=True)
-    for user_id in accounts.values_list("pk", flat=True):
-        yield Told(user_id, Kind.REVIEW, found.subject, words.format(name=found.person.name)[:300])
+def _held_decided(payload: dict[str, Any], words: str) -> Iterable[Told]:
+    """Whoever proposed it, where that was an account."""
+    proposer = User.objects.filter(username=payload.get("proposed_by"), is_active=True).first()
+    if proposer is not None:
+        yield Told(proposer.pk, Kind.OUTCOME, "held:", words.format(what=payload.get("what"), id=payload.get("id")))
 
 
 _TELL: dict[str, Callable[[dict[str, Any]], Iterable[Told]]] = {
@@ -149,15 +129,36 @@ _TELL: dict[str, Callable[[dict[str, Any]], Iterable[Told]]] = {
     **dict.fromkeys(("approval.approved", "approval.rejected", "approval.set_aside"), _decided),
     **dict.fromkeys(("approval.commented", "approval.asked_back", "approval.answered"), _said),
     **dict.fromkeys(("delegation.begun", "delegation.revoked"), _delegated),
-    "waiver.revoked": lambda payload: _of_waiver(payload, "Waiver {number} for {name} was revoked: {reason}"),
-    "waiver.ending_soon": lambda payload: _of_waiver(payload, "Waiver {number} for {name} ends soon; it can be renewed"),
-    "exception.accepting": _to_accept,
-    "break_glass.opened": lambda payload: _without_approval(payload, "A waiver for {name} was opened without approval"),
-    "break_glass.review_overdue": lambda payload: _without_approval(payload, "The review of a waiver for {name} is overdue"),
+    "people.imported": _held,
+    "held_change.confirmed": lambda payload: _held_decided(payload, "Your change of {what} {id} was confirmed; it is in force"),
+    "held_change.refused": lambda payload: _held_decided(payload, "Your change of {what} {id} was refused"),
+    **of_waivers.TELL,
 }  # fmt: skip
 TOPICS = tuple(_TELL)
-CLOSES = ("approval.approved", "approval.rejected", "approval.withdrawn", "approval.set_aside")
+
+NOBODY: dict[str, str] = {
+    "approval.withdrawn": "whoever asked took it back; lines that a decision waits are closed",
+    "approval_policy.written": "its request for approval tells", "approval_policy.activated": "its approval tells",
+    "exception.filed": "its approval tells", "exception.edited": "its approval tells", "exception.rejected": "its approval tells",
+    "exception.withdrawn": "whoever filed it did it", "exception.waiting": "its approval tells",
+    "exception.condition_added": "the person reads it before they accept", "exception.accepted": "the waiver that opens tells",
+    "object_permission.given": "on the page of who can do what", "object_permission.taken": "on the page of who can do what",
+    "catalog.loaded": "for gateways", "restrictions.changed": "for gateways", "run.finished": "on the page of the run",
+}  # fmt: skip
+"""Published for others, such as gateways: why nobody is told of it. Of a directive's own life (``directive.…``, ``run.…``) pages tell."""
+_CLOSES = {
+    **dict.fromkeys(("approval.approved", "approval.rejected", "approval.withdrawn", "approval.set_aside"), ("approval", "request")),
+    **dict.fromkeys(("exception.declined", "exception.taken_back", "exception.ask_filed"), ("exception-draft", "draft")),
+    "break_glass.opened": ("break-glass", "break_glass"),
+}  # fmt: skip
+CLOSES = tuple(_CLOSES)
 """After these no decision waits any more: whoever was told that one does is not reminded of it by an unread line."""
+
+
+def closed_by(event: OutboxEvent) -> str:
+    """The subject of which no decision waits any more after the event; empty for any other event."""
+    what, name = _CLOSES.get(event.topic, ("", ""))
+    return f"{what}:{event.payload.get(name)}" if what else ""
 
 
 def waits() -> Q:

@@ -59,8 +59,8 @@ def _horizon() -> int:
 
 
 def _tell(event: OutboxEvent) -> None:
-    if event.topic in recipients.CLOSES:
-        subject = f"approval:{event.payload.get('request')}"
+    subject = recipients.closed_by(event)
+    if subject:
         Notification.objects.filter(recipients.waits(), subject=subject, read_at=None).update(
             read_at=Now(), mail=Mail.NONE
         )

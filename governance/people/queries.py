@@ -36,6 +36,20 @@ def reports_of(person_id: str) -> QuerySet[Person]:
     return Person.objects.filter(id__in=RawSQL(_REPORTS, [person_id])).exclude(pk=person_id)
 
 
+_ABOVE = """
+    WITH RECURSIVE above(id) AS (
+        SELECT manager_id FROM people_person WHERE id = %s AND manager_id IS NOT NULL
+        UNION SELECT p.manager_id FROM people_person p JOIN above a ON p.id = a.id WHERE p.manager_id IS NOT NULL)
+    SELECT id FROM above
+"""
+
+
+def addresses_above(person_id: str) -> QuerySet[Person, str]:
+    """The e-mail addresses of everybody above a person, in small letters."""
+    above = Person.objects.filter(id__in=RawSQL(_ABOVE, [person_id])).exclude(pk=person_id)
+    return above.values_list(Lower("email"), flat=True)
+
+
 def organisations_of(user: User) -> QuerySet[Organisation]:
     """The organisations that the account owns."""
     return objects.objects_for(user, objects.OWNER, Organisation)

@@ -310,6 +310,56 @@ def changed_since(exception_id: int, digest: str) -> list[str] | None:
     return sorted({part for data in told[seen + 1 :] for part in data.get("changed", ())})
 
 
+def may_go_on_with(draft: ExceptionDraft) -> QuerySet[User]:
+    """The active accounts that may complete and file a draft: ``drafts_of`` the other way round."""
+    active = User.objects.filter(is_active=True)
+    if draft.author_id is not None and active.filter(pk=draft.author_id).exists():
+        return active.filter(pk=draft.author_id)
+    asking = draft.asked_by
+    if asking is None:
+        return active.none()
+    by_address = active.annotate(address=Lower("email"))
+    if asking.manager is not None:
+        first = by_address.filter(address=asking.manager.email.lower())
+        found = first if first.exists() else by_address.filter(address__in=people.addresses_above(asking.pk))
+    else:
+        owners = objects.holders(objects.OWNER, asking.organisation) if asking.organisation else active.none()
+        found = by_address.filter(Q(pk__in=owners.values("pk")) | Q(groups__name=OPERATOR)).distinct()
+    return found.exclude(address=asking.email.lower())
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """One account, and how many waivers that concern it a version shortened or ended; ``first`` is the oldest of them."""
+
+    user_id: int
+    waivers: int
+    ended: int
+    first: int
+
+
+_CONCERNED = """
+    WITH changed AS (
+        SELECT w.id, w.person_id, w.request_id, w.ended_at IS NOT NULL AS over
+          FROM waivers_waiver w JOIN directives_directive d ON d.id = w.directive_id
+         WHERE d.reference = %s AND w.ended_by_id IS NULL AND starts_with(w.end_reason, %s)),
+    concerned AS (
+        SELECT c.id, c.over, u.id AS user_id FROM changed c JOIN people_person p ON p.id = c.person_id
+          LEFT JOIN people_person m ON m.id = p.manager_id
+          JOIN accounts_user u ON lower(u.email) = lower(p.email) OR lower(u.email) = lower(m.email)
+        UNION SELECT c.id, c.over, e.filer_id FROM changed c JOIN waivers_exceptionrequest e ON e.id = c.request_id)
+    SELECT c.user_id, count(*), count(*) FILTER (WHERE c.over), min(c.id)
+      FROM concerned c JOIN accounts_user u ON u.id = c.user_id AND u.is_active GROUP BY c.user_id ORDER BY c.user_id
+"""
+
+
+def concerned_by_version(reference: str, version: int) -> list[Concerned]:
+    """The accounts of those whose waivers a version shortened or ended, of who asked for those, and of the managers."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CONCERNED, [reference, f"version {version} "])
+        return [Concerned(*row) for row in cursor.fetchall()]
+
+
 def decided_before(request: ExceptionRequest) -> dict[str, int]:
     """How many other exceptions from the same directive were approved and rejected."""
     return (

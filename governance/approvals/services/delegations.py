@@ -74,4 +74,8 @@ def _record(actor: Actor, delegation: Delegation, act: str, **data: object) -> N
         action=f"delegation.{act}", actor=actor.name, via=actor.via, subject=f"delegation:{delegation.pk}",
         data=names | data,
     )  # fmt: skip
-    ledger.publish(topic=f"delegation.{act}", key=f"delegation:{delegation.pk}", payload={"delegation": delegation.pk})
+    ledger.publish(
+        topic=f"delegation.{act}",
+        key=f"delegation:{delegation.pk}",
+        payload={"delegation": delegation.pk, "by": actor.name},
+    )

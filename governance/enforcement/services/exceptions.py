@@ -67,7 +67,7 @@ def file_exception(
         conditions=conditions,
         attached=attached,
     )
-    waivers.settle_asks([filed])
+    waivers.settle_asks(actor, [filed])
     return filed
 
 
@@ -114,7 +114,7 @@ def file_exceptions(
         raise Invalid("Nothing was filed.", list(dict.fromkeys(refusals)))
     if draft is not None:
         waivers.mark_filed(actor, draft, filing_of.directive, filed)
-    waivers.settle_asks(filed)
+    waivers.settle_asks(actor, filed)
     return filed
 
 

@@ -52,7 +52,10 @@ def decide(*, actor: Actor, what: str, key: str, verdict: str, seen: str) -> Non
         action=f"held_change.{act}", actor=actor.name, via=actor.via, subject=f"{what}:{key}",
         data={"proposed_by": found.proposed_by, "proposed_at": seen, "restrictions": changed},
     )  # fmt: skip
-    ledger.publish(topic=f"held_change.{act}", key=f"{what}:{key}", payload={"what": what, "id": key})
+    ledger.publish(
+        topic=f"held_change.{act}", key=f"{what}:{key}",
+        payload={"what": what, "id": key, "proposed_by": found.proposed_by, "by": actor.name},
+    )  # fmt: skip
 
 
 def _account(actor: Actor) -> User:

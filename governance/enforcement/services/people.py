@@ -70,7 +70,7 @@ def import_people(
                 action="people.imported", actor=actor.name, via=actor.via, subject="people:all",
                 data=counts.as_json() | {"files": parsed.digests},
             )  # fmt: skip
-            ledger.publish(topic="people.imported", key="people:all", payload=counts.as_json())
+            ledger.publish(topic="people.imported", key="people:all", payload=counts.as_json() | {"by": actor.name})
     except _DryRun:
         pass
     except IntegrityError:

@@ -131,14 +131,15 @@ def mark_filed(actor: Actor, key: UUID, directive: Directive, filed: Sequence[Ex
     _finish(actor, draft, DraftState.FILED, "")
 
 
-def settle_asks(filed: Sequence[ExceptionRequest]) -> None:
+def settle_asks(actor: Actor, filed: Sequence[ExceptionRequest]) -> None:
     """What somebody asked for is filed, too, when it was filed without opening what they wrote."""
     for request in filed:
-        ExceptionDraft.objects.filter(
+        asks = ExceptionDraft.objects.select_for_update().filter(
             directive=request.directive, asked_by=request.person, state=DraftState.DRAFT
-        ).update(
-            state=DraftState.FILED, exception=request, author=request.filer, values={}, attachments=[], changed_at=now()
-        )  # fmt: skip
+        )
+        for draft in asks:  # one at most: a constraint holds that
+            draft.author, draft.exception, draft.values, draft.attachments = request.filer, request, {}, []
+            _finish(actor, draft, DraftState.FILED, "")
 
 
 def _finish(actor: Actor, draft: ExceptionDraft, state: DraftState, answer: str) -> ExceptionDraft:
@@ -146,8 +147,10 @@ def _finish(actor: Actor, draft: ExceptionDraft, state: DraftState, answer: str)
         raise WrongState(f"This is over already: {draft.get_state_display().lower()}.")
     draft.state, draft.answer, draft.changed_at = state, answer, now()
     draft.save()
-    if state != DraftState.FILED:  # the filing has an entry of its own
+    if state != DraftState.FILED:
         _record(actor, draft, str(state))
+    elif draft.asked_by_id is not None:  # the filing has an entry of its own
+        _publish(actor, draft, "ask_filed")
     return draft
 
 
@@ -218,5 +221,9 @@ def _record(actor: Actor, draft: ExceptionDraft, act: str, **data: Any) -> None:
         action=f"exception.{act}", actor=actor.name, via=actor.via, subject=subject,
         also=[draft.directive.subject, f"person:{draft.asked_by_id}"], data=data,
     )  # fmt: skip
-    payload = {"draft": str(draft.key), "directive": draft.directive.reference}
-    ledger.publish(topic=f"exception.{act}", key=subject, payload=payload)
+    _publish(actor, draft, act)
+
+
+def _publish(actor: Actor, draft: ExceptionDraft, act: str) -> None:
+    payload = {"draft": str(draft.key), "directive": draft.directive.reference, "by": actor.name}
+    ledger.publish(topic=f"exception.{act}", key=f"exception-draft:{draft.key}", payload=payload)

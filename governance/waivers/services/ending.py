@@ -107,7 +107,9 @@ def settle_waivers(*, actor: Actor, directive: Directive, version: DirectiveVers
         data = {"version": version.number, "policy": str(version.waivers), **found}
         ledger.append(action="waivers.settled", actor=actor.name, via=actor.via, subject=directive.subject, data=data)
         ledger.publish(
-            topic="waivers.settled", key=directive.subject, payload={"reference": directive.reference, **data}
+            topic="waivers.settled",
+            key=directive.subject,
+            payload={"reference": directive.reference, "by": actor.name, **data},
         )
     return Settled(**found)
 

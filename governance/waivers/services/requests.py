@@ -126,5 +126,6 @@ def record(actor: Actor, request: ExceptionRequest, act: str, **data: Any) -> No
         data={"digest": request.digest, **data},
     )
     ledger.publish(
-        topic=f"exception.{act}", key=request.subject, payload={"exception": request.pk, "directive": reference, **data}
-    )
+        topic=f"exception.{act}", key=request.subject,
+        payload={"exception": request.pk, "directive": reference, "by": actor.name, **data},
+    )  # fmt: skip

@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.conf import settings
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from governance.accounts.rights import RIGHTS
 from governance.approvals import relations as named_relations
+from governance.notifications.models import Notification
 from governance.rules.countries import COUNTRIES
 from governance.waivers import limits as limits_of_days
 from governance.web import figures, telling
@@ -286,3 +289,25 @@ def limits(terms: dict[str, Any]) -> str:
     """For how long requests may ask under a version of a policy."""
     found = limits_of_days.read(terms)
     return f"For how long: {found.in_words.lower()} {found.default_days} days are proposed."
+
+
+_LEADS_TO = {
+    "approval": "approval", "waiver": "waiver", "break-glass": "break-glass-one", "exception": "exception",
+    "ask": "my-access", "held": "held", "delegation": "delegations",
+}  # fmt: skip
+_OF_ONE = {"approval", "waiver", "break-glass", "exception"}
+
+
+@register.filter
+def leads_to(told: Notification) -> str:
+    """The address of the page where somebody sees what they were told of; empty where there is none."""
+    what, _, key = told.subject.partition(":")
+    if what == "exception-draft":
+        return f"{reverse('exception-new')}?{urlencode({'draft': key})}"
+    if what == "waivers-of":
+        return f"{reverse('waivers')}?{urlencode({'directive': key})}"
+    if what == "ask" and key.endswith(":over"):
+        return ""
+    if what not in _LEADS_TO:
+        return ""
+    return reverse(_LEADS_TO[what], args=[key] if what in _OF_ONE else None)
