@@ -288,7 +288,7 @@ def relations(names: list[str]) -> str:
 def limits(terms: dict[str, Any]) -> str:
     """For how long requests may ask under a version of a policy."""
     found = limits_of_days.read(terms)
-    return f"For how long: {found.in_words.lower()} {found.default_days} days are proposed."
+    return f"For how many days: {found.in_words.lower()} {found.default_days} are proposed."
 
 
 _LEADS_TO = {

@@ -181,7 +181,8 @@ def _asking(me: Person, orders: list[Directive], exceptions: list[ExceptionReque
     """What the person has asked to be filed for them, and for which directives they can ask now."""
     asks = list(me.exceptions_asked_for.select_related("directive", "author", "exception")[:ASKS])
     waiting = {one.directive_id for one in asks if one.state == DraftState.DRAFT}
-    waiting |= {one.directive_id for one in exceptions if one.state in (ExceptionState.OPEN, ExceptionState.WAITING)}
+    going_on = (ExceptionState.OPEN, ExceptionState.WAITING, ExceptionState.ACCEPTING)
+    waiting |= {one.directive_id for one in exceptions if one.state in going_on}
     can_ask = [
         order
         for order in orders
