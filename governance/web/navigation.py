@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest
 from django.urls import reverse
 
+from governance.accounts import objects
 from governance.accounts.models import User
 from governance.approvals import queries as approvals
+from governance.catalog.models import AIModel
 from governance.directives import queries as directives
 from governance.enforcement import queries as enforcement
 from governance.notifications import queries as notifications
@@ -42,6 +44,7 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("", "waivers", "shield-check", "Waivers", "view_exceptions"),
     ("", "runs", "activity", "Runs", "view_directives"),
     ("Look up", "matrix", "grid-3x3", "Who can use what", "view_directives"),
+    ("Look up", "audiences", "users-round", "Audiences", "view_directives"),
     ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
     ("Look up", "gateways", "badge-check", "Gateways", "view_directives"),
     ("Look up", "history", "landmark", "Legal history", "view_ledger"),
@@ -81,6 +84,8 @@ def build(request: HttpRequest) -> list[Group]:
         if not user.has_right("view_exceptions"):
             add("You", "exceptions", "file-plus", "Exceptions", slim=True)
             add("You", "waivers", "shield-check", "Waivers", slim=True)
+    if not user.has_right("view_directives") and objects.objects_for(user, objects.STEWARD, AIModel).exists():
+        add("You", "audiences", "users-round", "Audiences", slim=True)
     if not user.has_right("view_case_file"):
         for reference in directives.cases_of(user).values_list("reference", flat=True)[:_MOST_CASES]:
             add("You", "directive-case", "folder", f"Case {reference}", of=reference, slim=True)

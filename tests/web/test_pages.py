@@ -58,6 +58,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "rights-object": (f"/rights/directives/{REFERENCE}/", frozenset(["auditor", "admin"])),
     "held": ("/held/", PEOPLE),
     "matrix": ("/matrix", DIRECTIVES),
+    "audiences": ("/audiences/", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
     "gateways": ("/gateways", DIRECTIVES),
     "history": ("/history", COVERED),
@@ -66,13 +67,13 @@ POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
     "exception-accept", "waiver-revoke", "waiver-renew", "break-glass-confirm", "break-glass-review",
     "approval-vote", "approval-act", "delegation-revoke", "draft-save", "draft-delete", "draft-decline", "exception-ask",
-    "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide",
+    "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide", "audience-preview",
     "notifications-read", "notifications-choose",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {
     "directive-edit", "case-document", "exception", "exception-edit", "exception-file", "approval", "waiver",
-    "break-glass-one",
+    "break-glass-one", "audience",
 }  # fmt: skip
 
 

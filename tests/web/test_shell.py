@@ -46,6 +46,7 @@ def links(html: str) -> list[str]:
                 "/approvals/",
                 "/break-glass/",
                 "/matrix",
+                "/audiences/",
                 "/gateways",
                 "/affected",
                 "/notifications/",

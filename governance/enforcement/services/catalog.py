@@ -45,7 +45,7 @@ def import_catalog(*, actor: Actor, document: Any, hold: bool = False) -> LoadRe
         raise Refused(
             "The load was refused: while a directive is in force it would "
             + "; ".join(words for _, words in loosening)
-            + ". That needs an approval by a second person: load it so that this is held."
+            + ". That needs an approval by a second person: load it with --hold, and it waits for one."
         )
     waits = [change for change, _ in loosening]
     groups = _load_country_groups(actor, document)
