@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from governance.accounts.rights import RIGHTS, ROLES
 from governance.catalog.changes import What
-from governance.enforcement.held_models import ROLES as OF_ROLES
 from governance.enforcement.held_models import HeldChange, kind_in_words
 from governance.rules import english, language
 
@@ -21,14 +20,14 @@ def sides(held: HeldChange) -> tuple[str, str]:
     return _side(held.what, held.before), _side(held.what, held.proposed)
 
 
-def rights_gained(held: HeldChange) -> list[str]:
-    """The rights in words that an account would have by the proposed roles and has not by those before."""
-    if held.what != OF_ROLES:
-        return []
-    had, would = (
-        {right for role in side["roles"] for right in ROLES.get(role, ())} for side in (held.before, held.proposed)
-    )
-    return [label for right, label in RIGHTS.items() if right in would - had]
+def rights_gained(held: HeldChange, deciding: Collection[str]) -> list[str]:
+    """What an account could do by the proposed roles and cannot by those before. ``deciding``: roles that policies name."""
+    had, would = set(held.before["roles"]), set(held.proposed["roles"])
+    before, after = ({right for role in roles for right in ROLES.get(role, ())} for roles in (had, would))
+    stages = [
+        f"Decide in the stages of approvals that name the role {role}" for role in sorted((would - had) & {*deciding})
+    ]
+    return [label for right, label in RIGHTS.items() if right in after - before] + stages
 
 
 def _side(what: str, state: Mapping[str, Any]) -> str:

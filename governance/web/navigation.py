@@ -58,15 +58,25 @@ def build(request: HttpRequest) -> list[Group]:
     groups: dict[str, Group] = {}
 
     def add(
-        title: str, name: str, icon: str, text: str, *, of: str | None = None, count: int = 0, slim: bool = False
+        title: str,
+        name: str,
+        icon: str,
+        text: str,
+        *,
+        of: str | None = None,
+        count: int = 0,
+        slim: bool = False,
+        query: str = "",
     ) -> None:
         href = reverse(name, args=[of] if of else None)
         current = request.path == href or (href != "/" and request.path.startswith(href))
-        groups.setdefault(title, Group(title)).links.append(Link(href, icon, text, current, count, slim))
+        groups.setdefault(title, Group(title)).links.append(Link(href + query, icon, text, current, count, slim))
 
     for title, name, icon, text, right in _LINKS:
         if user.has_right(right):
             add(title, name, icon, text)
+    if user.has_right("administer") and not user.has_right("view_held"):
+        add("Administer", "held", "pause", "Held roles", query="?of=roles")
     counted = getattr(request, "waiting", None)
     waiting = approvals.inbox(user).count() if counted is None else counted
     if waiting or approvals.decides(user):

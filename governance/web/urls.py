@@ -100,6 +100,7 @@ urlpatterns = [
     path("rights/", rights.listing, name="rights"),
     path("rights/<str:kind>/", rights.listing, name="rights-of"),
     path("rights/accounts/<str:username>/", rights.account, name="rights-account"),
+    path("rights/accounts/<str:username>/roles", rights.set_roles, name="rights-roles"),
     path("rights/<str:kind>/<str:key>/", rights.thing, name="rights-object"),
     path("rights/<str:kind>/<str:key>/give", rights.give, name="rights-give"),
     path("rights/<str:kind>/<str:key>/take", rights.take, name="rights-take"),

@@ -67,7 +67,8 @@ POSTED = {
     "sign-out", "theme", "directive-preview", "directive-new-preview", "directive-act", "run-steer", "person-reveal", "exception-withdraw",
     "exception-accept", "waiver-revoke", "waiver-renew", "break-glass-confirm", "break-glass-review",
     "approval-vote", "approval-act", "delegation-revoke", "draft-save", "draft-delete", "draft-decline", "exception-ask",
-    "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide", "audience-preview",
+    "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide",
+    "audience-preview", "rights-roles",
     "notifications-read", "notifications-choose",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}

@@ -17,7 +17,7 @@ from governance.accounts.models import User
 from governance.catalog import changes as catalog
 from governance.catalog.changes import Change
 from governance.enforcement import turns
-from governance.enforcement.held_models import kind_in_words
+from governance.enforcement.held_models import ROLES, kind_in_words
 from governance.enforcement.models import HeldChange, HeldChangeVerdict
 from governance.enforcement.policy import Raw
 from governance.enforcement.turns import Turns
@@ -29,8 +29,17 @@ Accounts = Mapping[str, User]
 """Accounts by their e-mail addresses in small letters."""
 
 
+# An administrator decides about roles that another one gives; about nothing else that is held.
+_RIGHTS = {ROLES: ("confirm_held", "administer")}
+
+
+def may_decide(actor: Actor, what: str) -> bool:
+    """Whether the actor has the right to decide about held changes of this kind, conflicts aside."""
+    return any(actor.has(right) for right in _RIGHTS.get(what, ("confirm_held",)))
+
+
 def confirmers() -> Accounts:
-    """Active accounts that may decide about held changes."""
+    """Active accounts that may decide about held changes of the catalog."""
     found = User.objects.filter(
         is_active=True,
         groups__permissions__codename="confirm_held",
@@ -46,7 +55,7 @@ def hold(*, actor: Actor, changes: Sequence[Change]) -> list[HeldChange]:
 
     Raises ``WrongState`` where one of the same thing waits already.
     """
-    _refuse_held_already([(change.what, change.key) for change in changes])
+    refuse_held_already([(change.what, change.key) for change in changes])
     accounts = confirmers()
     gains = turns.between(lambda raw: [pair for change in changes for pair in _to_come(raw, change)], accounts)
     found = []
@@ -89,7 +98,7 @@ def _to_come(raw: Raw, change: Change) -> list[turns.Pair]:
     return [(raw.policy(), after), (held, raw.policy())]
 
 
-def _refuse_held_already(names: Sequence[tuple[str, str]]) -> None:
+def refuse_held_already(names: Sequence[tuple[str, str]]) -> None:
     keys = {key for _, key in names}
     waiting = [
         pair for pair in HeldChange.objects.filter(key__in=keys).values_list("what", "key") if pair in set(names)
@@ -140,6 +149,8 @@ def why_not(actor: Actor, held: HeldChange, effect: tuple[Turns, Turns], account
     own_hands = actor.via and not user.is_demo and actor.via in (held.proposed_by, held.proposed_via)
     if held.proposed_by == user.username or own_hands:
         return "You cannot decide this one. You proposed it."
+    if held.what == ROLES:
+        return "You cannot decide this one. It is about you." if user.pk in held.parties else None
     gains = _in_particular(effect[0].to | effect[1].to, accounts, held.proposed_by)
     if user.pk in held.parties or user.email.lower() in gains:
         return "You cannot decide this one. It would give you access, now or since it was proposed."
@@ -147,12 +158,15 @@ def why_not(actor: Actor, held: HeldChange, effect: tuple[Turns, Turns], account
 
 
 def settle(*, actor: Actor, user: User, held: HeldChange, confirmed: bool) -> None:
-    """Carry out what a second person decided, once it is known that nothing keeps them from it. Holds the people lock."""
+    """Carry out what a second person decided, once it is known that nothing keeps them from it. Holds the people lock.
+
+    Roles are given by the caller: they are above what is known here.
+    """
     HeldChangeVerdict.objects.create(
         change=held.pk, what=held.what, key=held.key, confirmed=confirmed, proposed_by=held.proposed_by,
         proposed_at=held.proposed_at, decided_by=user, via=actor.via,
     )  # fmt: skip
-    if confirmed:
+    if confirmed and held.what != ROLES:
         _put(held)
     _record(actor, held, "confirmed" if confirmed else "refused")
     held.delete()

@@ -8,9 +8,9 @@ from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.enforcement import locks
 from governance.enforcement import policy as policies
-from governance.enforcement.held_models import WHAT
+from governance.enforcement.held_models import ROLES, WHAT
 from governance.enforcement.models import HeldChange
-from governance.enforcement.services import changes
+from governance.enforcement.services import changes, roles
 from governance.enforcement.services.people import reevaluate_changed
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.ledger import services as ledger
@@ -66,11 +66,12 @@ def decide(*, actor: Actor, what: str, key: str, verdict: str, seen: str) -> Non
 
 
 def _decide_change(actor: Actor, what: str, key: str, verdict: str, seen: str) -> None:
-    """The same for a change of the catalog."""
-    actor.require("confirm_held")
+    """The same for a change of the catalog, or of the roles of an account."""
+    if not changes.may_decide(actor, what):
+        actor.require("confirm_held")
     if verdict not in ("confirm", "refuse"):
         raise Invalid("A decision confirms or refuses.")
-    user = _account(actor)
+    user = _accounts(actor, key if what == ROLES else "")
     locks.change_people()
     found = HeldChange.objects.select_for_update().filter(what=what, key=key).first()
     if found is None:
@@ -78,7 +79,18 @@ def _decide_change(actor: Actor, what: str, key: str, verdict: str, seen: str) -
     if found.proposed_at.isoformat() != seen:
         raise WrongState("What was proposed has changed. Read it again before you decide.")
     changes.refuse_conflict(actor, found)
+    if what == ROLES and verdict == "confirm":
+        roles.put(actor, key, found.before["roles"], found.proposed["roles"])
     changes.settle(actor=actor, user=user, held=found, confirmed=verdict == "confirm")
+
+
+def _accounts(actor: Actor, about: str) -> User:
+    """The account that decides, locked together with the one whose roles it decides about: in one order, whoever decides."""
+    if actor.user is None:
+        raise PermissionRefused("A decision needs an account.")
+    names = {actor.user.username, about} - {""}
+    locked = {user.pk: user for user in User.objects.select_for_update().filter(username__in=names).order_by("pk")}
+    return locked[actor.user.pk]
 
 
 def _account(actor: Actor) -> User:
