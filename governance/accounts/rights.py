@@ -24,6 +24,15 @@ RIGHTS: dict[str, str] = {
     "manage_catalog": "Load the catalog",
 }
 
+# By each of these a restriction could be loosened, alone or with somebody else's help: roles that carry one are given by two
+# people while a directive is in force (docs/decisions/0015).
+LOOSENING = frozenset(
+    [
+        "draft_directives", "activate_directives", "manage_people", "confirm_held", "hand_over_approvals", "break_glass",
+        "administer", "manage_catalog",
+    ]
+)  # fmt: skip
+
 OPERATOR = "operator"
 LEAD = "trust-and-safety lead"
 COUNSEL = "export-control counsel"

@@ -124,23 +124,36 @@ def _lock(username: str) -> User:
     return user
 
 
-@transaction.atomic
-def set_roles(*, actor: Actor, username: str, roles: Sequence[str]) -> User:
-    """Give an account exactly these roles. What it may do changes at the commit. Nobody gives themselves any."""
+def require_to_give(*, actor: Actor, username: str, roles: Sequence[str]) -> None:
+    """Raise ``PermissionRefused`` unless the actor may give roles to the account, ``Invalid`` for a role that there is not."""
     actor.require("administer")
     if actor.user is not None and actor.user.username == username:
         raise PermissionRefused("Nobody changes their own roles. Another administrator does.")
     unknown = [("role", f"there is no role {role}") for role in sorted(set(roles) - set(ROLES))]
     if unknown:
         raise Invalid("The roles were not changed.", unknown)
+
+
+@transaction.atomic
+def set_roles(*, actor: Actor, username: str, roles: Sequence[str]) -> User:
+    """Give an account exactly these roles. What it may do changes at the commit. Nobody gives themselves any.
+
+    Which of them wait for a second person is for ``enforcement.services.roles`` to judge.
+    """
+    require_to_give(actor=actor, username=username, roles=roles)
     user = _lock(username)
-    before = sorted(user.roles())
+    put_roles(actor=actor, user=user, roles=roles)
+    return user
+
+
+def put_roles(*, actor: Actor, user: User, roles: Sequence[str]) -> None:
+    """Write the roles of an account that is locked; whoever calls has asked who may."""
+    before = sorted(user.groups.values_list("name", flat=True))
     user.groups.set(Group.objects.filter(name__in=roles))
     ledger.append(
-        action="account.roles_changed", actor=actor.name, via=actor.via, subject=f"account:{username}",
+        action="account.roles_changed", actor=actor.name, via=actor.via, subject=f"account:{user.username}",
         data={"before": before, "after": sorted(set(roles))},
     )  # fmt: skip
-    return user
 
 
 @transaction.atomic

@@ -7,12 +7,13 @@ everything such a judgement needs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
 
 from governance.accounts.actor import Actor
+from governance.catalog.changes import Change, What
 from governance.catalog.models import AIModel, Audience, Capability, ModelCapability, Provider
 from governance.catalog.reading import CatalogDocument, ModelLine, read
 from governance.ledger import services as ledger
@@ -20,15 +21,40 @@ from governance.ledger import services as ledger
 
 @dataclass
 class CatalogPlan:
-    """What a document would change, judged against the catalog as it is."""
+    """What a document would change, judged against the catalog as it is. ``changes`` are those that may loosen."""
 
     document: CatalogDocument
-    audience_changes: list[tuple[str, Any, Any]] = field(default_factory=list)  # slug, old rule, new rule
-    swapped: list[tuple[str, Any, Any]] = field(default_factory=list)  # model/capability, old rule, new rule
-    enabled: list[str] = field(default_factory=list)  # model/capability
-    lowered: list[tuple[str, int, int]] = field(default_factory=list)  # capability, old tier, new tier
-    cut: list[tuple[int, str]] = field(default_factory=list)  # a model's id and slug whose parent would change
-    taken_over: list[str] = field(default_factory=list)  # providers that would become our own
+    changes: list[Change] = field(default_factory=list)
+
+    def without(self, changes: Sequence[Change]) -> CatalogPlan:
+        """The plan with these left as they are on record."""
+        left = {(change.what, change.key): change.before for change in changes}
+        found = self.document
+
+        def before(what: str, key: str) -> dict[str, Any]:
+            return dict(left.get((what, key), {}))
+
+        return CatalogPlan(
+            CatalogDocument(
+                providers=[replace(line, **before(What.PROVIDER, line.slug)) for line in found.providers],
+                capabilities=[replace(line, **before(What.TIER, line.slug)) for line in found.capabilities],
+                audiences={
+                    slug: before(What.AUDIENCE, slug).get("rule", rule) for slug, rule in found.audiences.items()
+                },
+                models=[
+                    replace(
+                        line,
+                        **before(What.LINEAGE, line.slug),
+                        **before(What.MODEL_PROVIDER, line.slug),
+                        capabilities=tuple(
+                            replace(item, **before(What.ITEM, f"{line.slug}/{item.capability}"))
+                            for item in line.capabilities
+                        ),
+                    )
+                    for line in found.models
+                ],
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -36,12 +62,20 @@ class LoadReport:
     created: int
     updated: int
     unchanged: int
+    held: int = 0
 
     def __add__(self, other: LoadReport) -> LoadReport:
-        return LoadReport(self.created + other.created, self.updated + other.updated, self.unchanged + other.unchanged)
+        return LoadReport(
+            self.created + other.created,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.held + other.held,
+        )
 
     def as_json(self) -> dict[str, int]:
-        return {"created": self.created, "updated": self.updated, "unchanged": self.unchanged}
+        return {
+            "created": self.created, "updated": self.updated, "unchanged": self.unchanged, "held": self.held,
+        }  # fmt: skip
 
 
 def plan_catalog(document: object) -> CatalogPlan:
@@ -50,51 +84,54 @@ def plan_catalog(document: object) -> CatalogPlan:
     audiences = dict(Audience.objects.values_list("slug", "rule"))
     for slug, rule in plan.document.audiences.items():
         if slug in audiences and audiences[slug] != rule:
-            plan.audience_changes.append((slug, audiences[slug], rule))
+            plan.changes.append(Change(What.AUDIENCE, slug, {"rule": audiences[slug]}, {"rule": rule}))
     tiers = dict(Capability.objects.values_list("slug", "tier"))
-    plan.lowered = [
-        (line.slug, tiers[line.slug], line.tier)
+    plan.changes += [
+        Change(What.TIER, line.slug, {"tier": tiers[line.slug]}, {"tier": line.tier})
         for line in plan.document.capabilities
         if line.tier < tiers.get(line.slug, line.tier)
     ]
     own = dict(Provider.objects.values_list("slug", "own"))
-    plan.taken_over = [line.slug for line in plan.document.providers if line.own and own.get(line.slug) is False]
+    plan.changes += [
+        Change(What.PROVIDER, line.slug, {"own": False}, {"own": True})
+        for line in plan.document.providers
+        if line.own and own.get(line.slug) is False
+    ]
     existing = {m.slug: m for m in AIModel.objects.select_related("derived_from", "provider")}
     items = {
         (i.model.slug, i.capability.slug): i
         for i in ModelCapability.objects.select_related("model", "capability", "audience")
     }
-    after = audiences | plan.document.audiences
     for line in plan.document.models:
-        _plan_model(plan, line, existing.get(line.slug), items, after)
+        _plan_model(plan, line, existing.get(line.slug), items)
     return plan
 
 
 def _plan_model(
-    plan: CatalogPlan,
-    line: ModelLine,
-    model: AIModel | None,
-    items: Mapping[tuple[str, str], ModelCapability],
-    rules: Mapping[str, Any],
+    plan: CatalogPlan, line: ModelLine, model: AIModel | None, items: Mapping[tuple[str, str], ModelCapability]
 ) -> None:
     if model is None:
         return
     parent = model.derived_from.slug if model.derived_from else None
     if parent is not None and line.derived_from != parent:
-        plan.cut.append((model.pk, model.slug))
+        plan.changes.append(
+            Change(What.LINEAGE, line.slug, {"derived_from": parent}, {"derived_from": line.derived_from})
+        )
     if model.provider.slug != line.provider and not model.provider.own:
-        plan.taken_over.append(f"{line.slug} ({line.provider})")
+        plan.changes.append(
+            Change(What.MODEL_PROVIDER, line.slug, {"provider": model.provider.slug}, {"provider": line.provider})
+        )
     for capability in line.capabilities:
         item = items.get((line.slug, capability.capability))
-        if item is None:
-            continue
-        name = f"{line.slug}/{capability.capability}"
-        if capability.enabled and not item.enabled:
-            plan.enabled.append(name)
-        old = item.audience.slug if item.audience else None
-        if item.enabled and capability.enabled and old != capability.audience:
-            plan.swapped.append(
-                (name, item.audience.rule if item.audience else False, rules.get(capability.audience or "", False))
+        old = item.audience.slug if item and item.audience else None
+        if item is not None and capability.enabled and (not item.enabled or old != capability.audience):
+            plan.changes.append(
+                Change(
+                    What.ITEM,
+                    f"{line.slug}/{capability.capability}",
+                    {"enabled": item.enabled, "audience": old},
+                    {"enabled": True, "audience": capability.audience},
+                )
             )
 
 

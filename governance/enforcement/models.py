@@ -9,6 +9,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+from governance.enforcement.held_models import HeldChange, HeldChangeVerdict
 from governance.enforcement.states import (
     CHUNK_TRANSITIONS,
     RUN_TRANSITIONS,
@@ -16,6 +17,11 @@ from governance.enforcement.states import (
     ChunkState,
     RunState,
 )
+
+__all__ = [
+    "Chunk", "ChunkState", "ClientSighting", "DecisionBatch", "DecisionGap", "FollowedExpiry", "HeldChange",
+    "HeldChangeVerdict", "PolicyEpoch", "PreviewMember", "Restriction", "Run", "RunKind", "RunState", "StoredPreview",
+]  # fmt: skip
 
 
 class PolicyEpoch(models.Model):

@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from governance.enforcement.catalog_rows import CatalogRows
 from governance.enforcement.sources import DJANGO, CannotDecide, Source
 from governance.rules import generated, language
 
-__all__ = ["CannotDecide", "Policy", "current", "forget", "load", "refreshed", "with_directive"]
+__all__ = ["CannotDecide", "Policy", "Raw", "current", "forget", "load", "read", "refreshed", "with_directive"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,20 @@ class CompiledRule:
         return generated.compile_function(self.tree)
 
     @classmethod
-    def of(cls, document: object) -> CompiledRule:
-        return cls(language.parse(document))
+    def of(cls, *documents: object) -> CompiledRule:
+        """The rule of a document; of several, that all of them are true."""
+        return cls.both(*(cls(language.parse(document)) for document in documents))
+
+    @classmethod
+    def both(cls, *rules: CompiledRule) -> CompiledRule:
+        return rules[0] if len(rules) == 1 else cls(language.All(tuple(rule.tree for rule in rules)))
 
 
 @dataclass(frozen=True)
 class Audience:
-    id: int
+    """``id`` tells it from the others of its policy; it may stand for two of which both have to admit."""
+
+    id: int | str
     slug: str
     rule: CompiledRule
 
@@ -142,7 +150,7 @@ class CatalogShape:
     """Which model capabilities exist and how models derive from one another: enough to resolve a scope."""
 
     capabilities_of: Mapping[int, tuple[tuple[int, int], ...]]  # model id → (capability id, model capability id)
-    derived_from: Mapping[int, int | None]
+    derived_from: Mapping[int, tuple[int, ...]]  # model id → its parent, and one that is proposed while that is held
 
     def resolve(self, scope: Iterable[ScopeEntry], *, include_derived: bool) -> frozenset[int]:
         """The ids of the model capabilities in a scope, through lineage when it includes derived models."""
@@ -159,7 +167,9 @@ class CatalogShape:
         found, frontier = {model_id}, {model_id}
         while frontier:
             frontier = {
-                child for child, parent in self.derived_from.items() if parent in frontier and child not in found
+                child
+                for child, parents in self.derived_from.items()
+                if child not in found and not frontier.isdisjoint(parents)
             }
             found |= frontier
         return found
@@ -170,7 +180,7 @@ _LOAD = """
 SELECT
   (SELECT value FROM enforcement_policyepoch),
   (SELECT coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'slug', m.slug, 'name', m.name, 'from', m.derived_from_id,
-                                                'own', p.own)), '[]')
+                                                'provider', p.slug)), '[]')
      FROM catalog_aimodel m JOIN catalog_provider p ON p.id = m.provider_id),
   (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'slug', slug, 'name', name)), '[]')
      FROM catalog_capability),
@@ -188,7 +198,10 @@ SELECT
      FROM directives_directive d JOIN directives_directiveversion v ON v.id = d.version_in_force_id
     WHERE d.state = 'active'),
   (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'name', name, 'digest', digest, 'scopes', to_jsonb(scopes))), '[]')
-     FROM accounts_apitoken WHERE revoked_at IS NULL)
+     FROM accounts_apitoken WHERE revoked_at IS NULL),
+  (SELECT coalesce(jsonb_object_agg(slug, own), '{}') FROM catalog_provider),
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('what', what, 'key', key, 'proposed', proposed)), '[]')
+     FROM enforcement_heldchange WHERE what <> 'roles')
 """
 
 
@@ -196,36 +209,53 @@ def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
 
 
-def load(source: Source = DJANGO) -> Policy:
-    """Read and compile the policy as it is now. Raises ``CannotDecide`` when it cannot be read or makes no sense."""
+@dataclass(frozen=True)
+class Raw:
+    """The rows of one moment that a policy is compiled from."""
+
+    epoch: int
+    catalog: CatalogRows
+    directives: list[dict[str, Any]]
+    tokens: list[dict[str, Any]]
+
+    def policy(self, catalog: CatalogRows | None = None) -> Policy:
+        """The policy of these rows; of another ``catalog``, as if that were the one on record."""
+        try:
+            return _compile(self.epoch, catalog or self.catalog, self.directives, self.tokens)
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise CannotDecide("the policy cannot be compiled") from error
+
+
+def read(source: Source = DJANGO) -> Raw:
+    """What the policy is compiled from, as it is now. Raises ``CannotDecide`` when it cannot be read."""
     try:
         row = source.rows(_LOAD)[0]
         if row[0] is None:
             raise CannotDecide("no policy epoch")
         # Django hands jsonb over as text, psycopg by itself as values.
         epoch, *parts = (json.loads(value) if isinstance(value, str) else value for value in row)
-        return _compile(epoch, *parts)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        models, capabilities, items, audiences, directives, tokens, providers, held = parts
+    except (TypeError, ValueError, RecursionError) as error:
         raise CannotDecide("the policy cannot be compiled") from error
+    return Raw(epoch, CatalogRows(models, capabilities, items, audiences, providers, held), directives, tokens)
 
 
-def _compile(
-    epoch: int,
-    models: list,
-    capabilities: list,
-    model_capabilities: list,
-    audiences: list,
-    directives: list,
-    tokens: list,
-) -> Policy:
-    own = {model["id"]: model["slug"] for model in models if model["own"]}
-    names = {model["id"]: model["name"] for model in models}
-    slugs = {capability["id"]: capability["slug"] for capability in capabilities}
-    capability_names = {capability["id"]: capability["name"] for capability in capabilities}
-    known = {a["id"]: Audience(a["id"], a["slug"], CompiledRule.of(a["rule"])) for a in audiences}
+def load(source: Source = DJANGO) -> Policy:
+    """Read and compile the policy as it is now. Raises ``CannotDecide`` when it cannot be read or makes no sense."""
+    return read(source).policy()
+
+
+def _compile(epoch: int, rows: CatalogRows, directives: list, tokens: list) -> Policy:
+    own = {model["id"]: model["slug"] for model in rows.models if rows.providers[model["provider"]]}
+    names = {model["id"]: model["name"] for model in rows.models}
+    slugs = {capability["id"]: capability["slug"] for capability in rows.capabilities}
+    capability_names = {capability["id"]: capability["name"] for capability in rows.capabilities}
+    rules = rows.rules()
+    known = {a["id"]: Audience(a["id"], a["slug"], CompiledRule.of(*rules[a["id"]])) for a in rows.audiences}
+    second = rows.second_audiences()
     items: dict[tuple[str, str], ModelCapability] = {}
     by_model: dict[int, list[tuple[int, int]]] = {}
-    for row in model_capabilities:
+    for row in rows.items:
         if row["model"] not in own:
             continue  # a model of another provider is evidence only, never decided on
         by_model.setdefault(row["model"], []).append((row["capability"], row["id"]))
@@ -234,14 +264,16 @@ def _compile(
             own[row["model"]],
             slugs[row["capability"]],
             row["enabled"],
-            known.get(row["audience"]),
+            _both(known.get(row["audience"]), known.get(second[row["id"]]))
+            if row["id"] in second
+            else known.get(row["audience"]),
             names[row["model"]],
             capability_names[row["capability"]],
         )
         items[item.model, item.capability] = item
     shape = CatalogShape(
         {model: tuple(pairs) for model, pairs in by_model.items()},
-        {model["id"]: model["from"] for model in models},
+        rows.parents(),
     )
     return Policy(
         epoch=epoch,
@@ -252,6 +284,13 @@ def _compile(
         catalog=shape,
         clients={row["digest"]: Client(row["id"], row["name"], frozenset(row["scopes"])) for row in tokens},
     )
+
+
+def _both(one: Audience | None, other: Audience | None) -> Audience | None:
+    """The audience that admits whom both admit; nobody, where one of them is missing."""
+    if one is None or other is None:
+        return None
+    return one if one is other else Audience(f"{one.id}_{other.id}", one.slug, CompiledRule.both(one.rule, other.rule))
 
 
 def _directive_rule(row: dict[str, Any], shape: CatalogShape) -> DirectiveRule:

@@ -53,7 +53,7 @@ KINDS = {
         ),
         Kind(
             "models", "Models", AIModel, "slug", "name", relations.MODEL_STEWARD.name, "",
-            "Stewards approve exceptions for this model where a policy says so.",
+            "Stewards edit the audiences of this model, and approve exceptions for it where a policy says so.",
         ),
         Kind(
             "organisations", "Organisations", Organisation, "id", "name", "", "view_people",

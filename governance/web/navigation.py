@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest
 from django.urls import reverse
 
+from governance.accounts import objects
 from governance.accounts.models import User
 from governance.approvals import queries as approvals
+from governance.catalog.models import AIModel
 from governance.directives import queries as directives
 from governance.enforcement import queries as enforcement
 from governance.notifications import queries as notifications
@@ -42,6 +44,7 @@ _LINKS: tuple[tuple[str, str, str, str, str], ...] = (
     ("", "waivers", "shield-check", "Waivers", "view_exceptions"),
     ("", "runs", "activity", "Runs", "view_directives"),
     ("Look up", "matrix", "grid-3x3", "Who can use what", "view_directives"),
+    ("Look up", "audiences", "users-round", "Audiences", "view_directives"),
     ("Look up", "explain", "circle-question-mark", "Explain a decision", "view_covered"),
     ("Look up", "gateways", "badge-check", "Gateways", "view_directives"),
     ("Look up", "history", "landmark", "Legal history", "view_ledger"),
@@ -55,15 +58,25 @@ def build(request: HttpRequest) -> list[Group]:
     groups: dict[str, Group] = {}
 
     def add(
-        title: str, name: str, icon: str, text: str, *, of: str | None = None, count: int = 0, slim: bool = False
+        title: str,
+        name: str,
+        icon: str,
+        text: str,
+        *,
+        of: str | None = None,
+        count: int = 0,
+        slim: bool = False,
+        query: str = "",
     ) -> None:
         href = reverse(name, args=[of] if of else None)
         current = request.path == href or (href != "/" and request.path.startswith(href))
-        groups.setdefault(title, Group(title)).links.append(Link(href, icon, text, current, count, slim))
+        groups.setdefault(title, Group(title)).links.append(Link(href + query, icon, text, current, count, slim))
 
     for title, name, icon, text, right in _LINKS:
         if user.has_right(right):
             add(title, name, icon, text)
+    if user.has_right("administer") and not user.has_right("view_held"):
+        add("Administer", "held", "pause", "Held roles", query="?of=roles")
     counted = getattr(request, "waiting", None)
     waiting = approvals.inbox(user).count() if counted is None else counted
     if waiting or approvals.decides(user):
@@ -81,6 +94,8 @@ def build(request: HttpRequest) -> list[Group]:
         if not user.has_right("view_exceptions"):
             add("You", "exceptions", "file-plus", "Exceptions", slim=True)
             add("You", "waivers", "shield-check", "Waivers", slim=True)
+    if not user.has_right("view_directives") and objects.objects_for(user, objects.STEWARD, AIModel).exists():
+        add("You", "audiences", "users-round", "Audiences", slim=True)
     if not user.has_right("view_case_file"):
         for reference in directives.cases_of(user).values_list("reference", flat=True)[:_MOST_CASES]:
             add("You", "directive-case", "folder", f"Case {reference}", of=reference, slim=True)

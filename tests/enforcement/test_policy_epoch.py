@@ -135,4 +135,16 @@ def test_what_is_fixed_cannot_be_written_past_the_epoch(statement: str) -> None:
 def test_no_table_that_decisions_are_compiled_from_is_forgotten_here() -> None:
     read = set(re.findall(r"(?:FROM|JOIN) (\w+_\w+)", policies._LOAD))
     fixed = {table for table in read if any(re.search(rf"\b{table}\b", statement) for statement in REFUSED)}
-    assert read == set(MOVING) | fixed
+    assert read == set(MOVING) | fixed | {"enforcement_heldchange"}
+
+
+def test_a_held_change_of_the_catalog_moves_the_epoch() -> None:
+    before = epoch()
+    write(
+        "INSERT INTO enforcement_heldchange (what, key, before, proposed, parties, proposed_by, proposed_via)"
+        " VALUES ('tier', 'x', '{}', '{}', '{}', 'cli:test', '')"
+    )
+    assert epoch() > before
+    for statement in ("UPDATE enforcement_heldchange SET key = 'y'", "DELETE FROM enforcement_heldchange"):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            write(statement)

@@ -59,6 +59,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "rights-object": (f"/rights/directives/{REFERENCE}/", frozenset(["auditor", "admin"])),
     "held": ("/held/", PEOPLE),
     "matrix": ("/matrix", DIRECTIVES),
+    "audiences": ("/audiences/", DIRECTIVES),
     "explain": ("/explain?person=p009&item=fable-5/use", COVERED),
     "gateways": ("/gateways", DIRECTIVES),
     "history": ("/history", COVERED),
@@ -68,12 +69,12 @@ POSTED = {
     "exception-accept", "exception-decline", "waiver-revoke", "waiver-renew", "break-glass-confirm", "break-glass-review",
     "approval-vote", "approval-act", "delegation-revoke", "draft-save", "draft-delete", "draft-decline", "exception-ask",
     "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide",
-    "notifications-read", "notifications-choose", "token-revoke",
+    "audience-preview", "rights-roles", "notifications-read", "notifications-choose", "token-revoke",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {
     "directive-edit", "case-document", "exception", "exception-edit", "exception-file", "approval", "waiver",
-    "break-glass-one",
+    "break-glass-one", "audience",
 }  # fmt: skip
 
 

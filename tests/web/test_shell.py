@@ -46,6 +46,7 @@ def links(html: str) -> list[str]:
                 "/approvals/",
                 "/break-glass/",
                 "/matrix",
+                "/audiences/",
                 "/gateways",
                 "/affected",
                 "/notifications/",
@@ -55,7 +56,7 @@ def links(html: str) -> list[str]:
         ("teo", ["/people/", "/held/", "/notifications/", "/my-access"]),
         ("hana", ["/affected", "/exceptions/", "/waivers/", "/notifications/", "/my-access"]),
         ("wei", ["/notifications/", "/my-access"]),
-        ("admin", ["/rights/", "/policies/", "/notifications/", "/my-access"]),
+        ("admin", ["/rights/", "/policies/", "/held/?of=roles", "/notifications/", "/my-access"]),
     ],
 )
 def test_the_navigation_offers_what_the_account_may_open(

@@ -1,20 +1,22 @@
-"""Loading the catalog while directives may be in force: what would loosen is refused."""
+"""Loading the catalog while directives may be in force: what would loosen is refused, or held for a second person."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import InternalError, ProgrammingError, transaction
 
 from governance.accounts.actor import Actor
 from governance.catalog import services as catalog
-from governance.catalog.services import CatalogPlan, LoadReport
+from governance.catalog.changes import Change, What
+from governance.catalog.services import LoadReport
 from governance.directives.models import CountryGroup
 from governance.enforcement import locks
 from governance.enforcement import policy as policies
-from governance.enforcement.policy import Policy
+from governance.enforcement.policy import Policy, Raw
+from governance.enforcement.services import changes
 from governance.errors import Invalid, Refused
 from governance.ledger import services as ledger
 from governance.rules import analysis, language
@@ -26,41 +28,90 @@ _GROUP = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @transaction.atomic
-def import_catalog(*, actor: Actor, document: Any) -> LoadReport:
+def import_catalog(*, actor: Actor, document: Any, hold: bool = False) -> LoadReport:
     """Load providers, capabilities, models and audiences (and country groups) of a scenario file.
 
     While a directive is in force, a load that would widen an audience in use, enable a capability, lower a capability's
     tier (which sets the stages and the limit of exceptions), cut a lineage that a directive relies on, or make another
-    provider's models our own is refused whole: that needs an approval.
+    provider's models our own is refused whole: that needs an approval. With ``hold`` those parts of it wait for a second
+    person, and the others are loaded.
     """
     actor.require("manage_catalog")
     locks.change_people()
     plan = catalog.plan_catalog(document)
-    policy = policies.load()
-    if policy.directives:
-        reasons = list(_loosening(plan, policy))
-        if reasons:
-            raise Refused(
-                "The load was refused: while a directive is in force it would " + "; ".join(reasons) + ". "
-                "That needs an approval by a second person."
-            )
+    raw = policies.read()
+    loosening = list(what_loosens(plan.changes, raw, after=plan.document.audiences))
+    if loosening and not hold:
+        raise Refused(
+            "The load was refused: while a directive is in force it would "
+            + "; ".join(words for _, words in loosening)
+            + ". That needs an approval by a second person: load it with --hold, and it waits for one."
+        )
+    waits = [change for change, _ in loosening]
     groups = _load_country_groups(actor, document)
-    return groups + catalog.apply_plan(actor=actor, plan=plan)
+    try:
+        with transaction.atomic():
+            loaded = catalog.apply_plan(actor=actor, plan=plan.without(waits))
+    except (
+        InternalError,
+        ProgrammingError,
+    ):  # the trigger that refuses circles: the file has none, but what is loaded of it now would
+        raise Refused(
+            "The load was refused: with the lineages that have to wait left as they are, the others would close a circle. "
+            "Load them apart."
+        ) from None
+    if waits:
+        changes.hold(actor=actor, changes=waits)
+    return groups + loaded + LoadReport(0, 0, 0, held=len(waits))
 
 
-def _loosening(plan: CatalogPlan, policy: Policy) -> list[str]:
+def what_loosens(found: Sequence[Change], raw: Raw, *, after: Mapping[str, Any]) -> Iterator[tuple[Change, str]]:
+    """Which of these changes may turn a decision to permit while a directive is in force, each in words.
+
+    The one judgement of it, for loads and editors alike. ``after`` has the rules that audiences get by the same act. What is
+    held counts already: a change is judged against the stricter state that decisions take.
+    """
+    policy = raw.policy()
+    if not policy.directives:
+        return
+    rules = {row["slug"]: {"all": raw.catalog.rules()[row["id"]]} for row in raw.catalog.audiences}
     in_use = {item.audience.slug for item in policy.model_capabilities.values() if item.enabled and item.audience}
-    reasons = [
-        f"widen the audience {slug}"
-        for slug, old, new in plan.audience_changes
-        if slug in in_use and not _narrower(new, old)
+    in_use |= {change.proposed["audience"] for change in _held_items(raw)}
+    models = {row["slug"]: row["id"] for row in raw.catalog.models}
+    for change in found:
+        words = ""
+        match change.what:
+            case What.AUDIENCE:
+                if change.key in in_use and not _narrower(change.proposed["rule"], rules[change.key]):
+                    words = f"widen the audience {change.key}"
+            case What.ITEM:
+                words = _of_item(change, rules, after)
+            case What.TIER:
+                words = f"lower the tier of {change.key} from {change.before['tier']} to {change.proposed['tier']}"
+            case What.PROVIDER:
+                words = f"decide on models of {change.key}"
+            case What.MODEL_PROVIDER:
+                words = f"decide on models of {change.key} ({change.proposed['provider']})"
+            case What.LINEAGE:
+                if _relied_on(models[change.key], policy):
+                    words = f"cut the lineage of {change.key}"
+        if words:
+            yield change, words
+
+
+def _held_items(raw: Raw) -> list[Change]:
+    return [
+        Change(row["what"], row["key"], {}, row["proposed"]) for row in raw.catalog.held if row["what"] == What.ITEM
     ]
-    reasons += [f"widen who may use {name}" for name, old, new in plan.swapped if not _narrower(new, old)]
-    reasons += [f"enable {name}" for name in plan.enabled]
-    reasons += [f"lower the tier of {slug} from {old} to {new}" for slug, old, new in plan.lowered]
-    reasons += [f"decide on models of {slug}" for slug in plan.taken_over]
-    reasons += [f"cut the lineage of {slug}" for model_id, slug in plan.cut if _relied_on(model_id, policy)]
-    return reasons
+
+
+def _of_item(change: Change, rules: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if not change.before["enabled"]:
+        return f"enable {change.key}"
+    old = rules.get(change.before["audience"] or "", False)
+    slug = change.proposed["audience"] or ""
+    new = after.get(slug, rules.get(slug, False))
+    return "" if _narrower(new, old) else f"widen who may use {change.key}"
 
 
 def _narrower(new: Any, old: Any) -> bool:

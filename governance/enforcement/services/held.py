@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError, InternalError, transaction
+from django.db import IntegrityError, InternalError, ProgrammingError, transaction
 
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.enforcement import locks
 from governance.enforcement import policy as policies
+from governance.enforcement.held_models import ROLES, WHAT
+from governance.enforcement.models import HeldChange
+from governance.enforcement.services import changes, roles
 from governance.enforcement.services.people import reevaluate_changed
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.ledger import services as ledger
@@ -24,6 +27,9 @@ def decide(*, actor: Actor, what: str, key: str, verdict: str, seen: str) -> Non
     anybody who reads the ledger try out citizenships.) Raises ``PermissionRefused`` without the right, for whoever proposed the
     change or whom it is about; ``WrongState`` for a change that has become another or cannot be made any more.
     """
+    if what in dict(WHAT):
+        _decide_change(actor, what, key, verdict, seen)
+        return
     actor.require("confirm_held")
     if verdict not in ("confirm", "refuse"):
         raise Invalid("A decision confirms or refuses.")
@@ -41,7 +47,11 @@ def decide(*, actor: Actor, what: str, key: str, verdict: str, seen: str) -> Non
     try:
         with transaction.atomic():
             people_services.settle_held(what, key, confirmed=confirmed)
-    except (IntegrityError, InternalError):  # an address, a manager or a parent that others have taken since
+    except (
+        IntegrityError,
+        InternalError,
+        ProgrammingError,
+    ):  # an address, a manager or a parent that others have taken since
         raise WrongState(
             "It does not fit what is on record by now: the address is somebody else’s, or it would close a circle. "
             "Refuse it, and have it proposed again."
@@ -56,6 +66,34 @@ def decide(*, actor: Actor, what: str, key: str, verdict: str, seen: str) -> Non
         topic=f"held_change.{act}", key=f"{what}:{key}",
         payload={"what": what, "id": key, "proposed_by": found.proposed_by, "by": actor.name},
     )  # fmt: skip
+
+
+def _decide_change(actor: Actor, what: str, key: str, verdict: str, seen: str) -> None:
+    """The same for a change of the catalog, or of the roles of an account."""
+    if not changes.may_decide(actor, what):
+        actor.require("confirm_held")
+    if verdict not in ("confirm", "refuse"):
+        raise Invalid("A decision confirms or refuses.")
+    user = _accounts(actor, key if what == ROLES else "")
+    locks.change_people()
+    found = HeldChange.objects.select_for_update().filter(what=what, key=key).first()
+    if found is None:
+        raise NotFound("There is no such held change. Somebody may have decided it, or it was taken back.")
+    if found.proposed_at.isoformat() != seen:
+        raise WrongState("What was proposed has changed. Read it again before you decide.")
+    changes.refuse_conflict(actor, found)
+    if what == ROLES and verdict == "confirm":
+        roles.put(actor, key, found.before["roles"], found.proposed["roles"])
+    changes.settle(actor=actor, user=user, held=found, confirmed=verdict == "confirm")
+
+
+def _accounts(actor: Actor, about: str) -> User:
+    """The account that decides, locked together with the one whose roles it decides about: in one order, whoever decides."""
+    if actor.user is None:
+        raise PermissionRefused("A decision needs an account.")
+    names = {actor.user.username, about} - {""}
+    locked = {user.pk: user for user in User.objects.select_for_update().filter(username__in=names).order_by("pk")}
+    return locked[actor.user.pk]
 
 
 def _account(actor: Actor) -> User:

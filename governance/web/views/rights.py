@@ -12,9 +12,13 @@ from django.views.decorators.http import require_POST
 
 from governance.accounts import object_services, objects
 from governance.accounts.models import User
+from governance.accounts.rights import ROLES
 from governance.enforcement import who_can_do_what
+from governance.enforcement.held_models import ROLES as OF_ROLES
+from governance.enforcement.models import HeldChange
+from governance.enforcement.services import roles
 from governance.enforcement.who_can_do_what import KINDS, Kind
-from governance.errors import Invalid, NotFound
+from governance.errors import Invalid, NotFound, WrongState
 from governance.web.http import Visit
 from governance.web.listing import Listing, contains, equals
 
@@ -53,12 +57,41 @@ def _kind(name: str) -> Kind:
 
 def account(request: Visit, username: str) -> HttpResponse:
     request.actor.require("view_rights")
+    return _account(request, username)
+
+
+def _account(request: Visit, username: str, errors: Any = (), status: int = 200) -> HttpResponse:
     user = User.objects.filter(username=username).first()
     if user is None:
         raise NotFound(f"There is no account {username}.")
     found = who_can_do_what.of_account(user)
-    holdings = [(kind, kind.key_of(held.thing), held) for kind, held in found.holdings]
-    return render(request, "rights/account.html", {"found": found, "holdings": holdings})
+    context = {
+        "found": found,
+        "holdings": [(kind, kind.key_of(held.thing), held) for kind, held in found.holdings],
+        "all_roles": sorted(ROLES),
+        "chosen": request.POST.getlist("role") if request.method == "POST" else found.roles,
+        "waits": HeldChange.objects.filter(what=OF_ROLES, key=username).first(),
+        "own": user.pk == request.user.pk,
+        "errors": errors,
+    }
+    return render(request, "rights/account.html", context, status=status)
+
+
+@require_POST
+def set_roles(request: Visit, username: str) -> HttpResponse:
+    request.actor.require("administer")
+    try:
+        given = roles.set_roles(actor=request.actor, username=username, roles=request.POST.getlist("role"))
+    except Invalid as refusal:
+        return _account(request, username, [("", words) for _, words in refusal.errors], 422)
+    except WrongState as refusal:
+        return _account(request, username, [("", refusal.reason)], 409)
+    if given.held:
+        waits = ", ".join(given.held)
+        messages.success(request, f"Held for a second person: {waits}. Whatever was taken away is taken away now.")
+    else:
+        messages.success(request, "Saved. It holds from now on.")
+    return redirect("rights-account", username=username)
 
 
 def _find(kind: str, key: str) -> tuple[Kind, Any]:

@@ -16,11 +16,18 @@ class Command(GovernanceCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="F.yaml")
+        parser.add_argument(
+            "--hold", action="store_true",
+            help="have what would loosen while a directive is in force wait for a second person, instead of refusing it",
+        )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def act(self, **options: Any) -> None:
-        report = import_catalog(actor=self.machine(), document=read_yaml(options["file"]))
+        report = import_catalog(actor=self.machine(), document=read_yaml(options["file"]), hold=options["hold"])
         if options["json"]:
             self.print_json(report.as_json())
         else:
-            self.stdout.write(f"{report.created} created, {report.updated} updated, {report.unchanged} unchanged.")
+            waits = f" {report.held} held for a second person." if report.held else ""
+            self.stdout.write(
+                f"{report.created} created, {report.updated} updated, {report.unchanged} unchanged.{waits}"
+            )

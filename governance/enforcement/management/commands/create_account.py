@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from governance.accounts import services
 from governance.accounts.commands import GovernanceCommand, ask_password
 from governance.accounts.rights import ROLES
+from governance.enforcement.services import roles
 
 
 class Command(GovernanceCommand):
@@ -20,7 +20,7 @@ class Command(GovernanceCommand):
         parser.add_argument("--role", action="append", default=[], choices=sorted(ROLES), dest="roles")
 
     def act(self, **options: Any) -> None:
-        user = services.create_account(
+        given = roles.create_account(
             actor=self.machine(),
             username=options["username"],
             email=options["email"],
@@ -28,4 +28,5 @@ class Command(GovernanceCommand):
             roles=options["roles"],
             password=ask_password(options["username"], "PASSWORD_FILE"),
         )
-        self.stdout.write(f"{user.username} can sign in.")
+        waits = f" What waits for a second person: {', '.join(given.held)}." if given.held else ""
+        self.stdout.write(f"{given.user.username} can sign in.{waits}")
