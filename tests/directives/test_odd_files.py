@@ -178,9 +178,9 @@ def test_country_groups_are_counted_and_recorded(machine: Any) -> None:
     def loaded(**groups: list[str]) -> dict[str, int]:
         return import_catalog(actor=machine, document={"country_groups": groups}).as_json()
 
-    assert loaded(NORTH=["US", "CA", "US"]) == {"created": 1, "updated": 0, "unchanged": 0}
-    assert loaded(NORTH=["CA", "US"], EU=["DE"]) == {"created": 1, "updated": 0, "unchanged": 1}
-    assert loaded(NORTH=["CA"]) == {"created": 0, "updated": 1, "unchanged": 0}
+    assert loaded(NORTH=["US", "CA", "US"]) == {"created": 1, "updated": 0, "unchanged": 0, "held": 0}
+    assert loaded(NORTH=["CA", "US"], EU=["DE"]) == {"created": 1, "updated": 0, "unchanged": 1, "held": 0}
+    assert loaded(NORTH=["CA"]) == {"created": 0, "updated": 1, "unchanged": 0, "held": 0}
     entries = Entry.objects.filter(action="country_groups.loaded").order_by("pk")
     assert [entry.subject for entry in entries] == ["catalog:all"] * 3
     assert '"NORTH"' in entries[0].record and '"CA"' in entries[0].record
