@@ -9,4 +9,6 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 app = Celery("governance")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["governance.ledger", "governance.enforcement", "governance.notifications"])
+app.autodiscover_tasks(
+    ["governance.ledger", "governance.enforcement", "governance.communications", "governance.notifications"]
+)

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "governance.directives",
     "governance.waivers",
     "governance.enforcement",
+    "governance.communications",
     "governance.notifications",
     "governance.web",
     "django.contrib.auth",
@@ -211,6 +212,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "enforcement.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "tell": {"task": "notifications.tell", "schedule": 5.0, "options": {"expires": 5}},
+    "messages": {"task": "communications.tell", "schedule": 5.0, "options": {"expires": 5}},
     "seal": {"task": "ledger.seal", "schedule": 2.0, "options": {"expires": 2}},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -17,6 +17,7 @@ RIGHTS: dict[str, str] = {
     "view_exceptions": "View all exceptions",
     "hand_over_approvals": "Name somebody for a stage of an approval",
     "break_glass": "Open a waiver at once together with a second person, for at most four hours",
+    "release_messages": "Release, hold and stop messages to people",
     "view_ledger": "View the ledger",
     "export_case": "Export case files",
     "view_rights": "View who can do what",
@@ -53,9 +54,9 @@ _READ = (
 
 ROLES: dict[str, tuple[str, ...]] = {
     OPERATOR: _OPERATOR,
-    LEAD: (*_OPERATOR, "hand_over_approvals", "confirm_held"),
-    COUNSEL: (*_READ, "edit_case_file", "reveal_sensitive", "confirm_held"),
-    LEGAL: (*_READ, "draft_directives", "edit_case_file", "export_case", "reveal_sensitive"),
+    LEAD: (*_OPERATOR, "hand_over_approvals", "confirm_held", "release_messages"),
+    COUNSEL: (*_READ, "edit_case_file", "reveal_sensitive", "confirm_held", "release_messages"),
+    LEGAL: (*_READ, "draft_directives", "edit_case_file", "export_case", "reveal_sensitive", "release_messages"),
     EXECUTIVE: ("view_directives", "view_case_file", "view_exceptions", "hand_over_approvals"),
     PEOPLE_OPERATIONS: ("view_people", "manage_people", "reveal_sensitive", "view_held", "confirm_held"),
     AUDITOR: (*_READ, "view_rights"),

@@ -15,6 +15,8 @@ from governance.accounts.models import User
 from governance.approvals import eligibility
 from governance.approvals.models import CommentKind, Delegation, Request, RequestStage
 from governance.approvals.states import RequestState, StageState
+from governance.communications.models import Announcement
+from governance.communications.states import AnnouncementState
 from governance.ledger.models import OutboxEvent
 from governance.notifications import of_waivers
 from governance.notifications.models import Kind, Notification
@@ -119,6 +121,18 @@ def _held_decided(payload: dict[str, Any], words: str) -> Iterable[Told]:
         yield Told(proposer.pk, Kind.OUTCOME, "held:", words.format(what=payload.get("what"), id=payload.get("id")))
 
 
+def _messages_held(payload: dict[str, Any]) -> Iterable[Told]:
+    """Whoever may release messages, of those that are held."""
+    held = Announcement.objects.filter(pk=payload.get("announcement"), state=AnnouncementState.HELD)
+    found = held.select_related("directive").first()
+    if found is None:
+        return
+    title = f"Messages about {found.directive.reference} are held for you: release or stop them"
+    able = User.objects.filter(is_active=True, groups__permissions__codename="release_messages").distinct()
+    for user_id in able.values_list("pk", flat=True):
+        yield Told(user_id, Kind.DECISION, found.subject, title)
+
+
 _TELL: dict[str, Callable[[dict[str, Any]], Iterable[Told]]] = {
     **dict.fromkeys(
         ("approval.opened", "approval.revised", "approval.voted", "approval.reopened", "approval.handed_over",
@@ -132,6 +146,7 @@ _TELL: dict[str, Callable[[dict[str, Any]], Iterable[Told]]] = {
     "people.imported": _held,
     "held_change.confirmed": lambda payload: _held_decided(payload, "Your change of {what} {id} was confirmed; it is in force"),
     "held_change.refused": lambda payload: _held_decided(payload, "Your change of {what} {id} was refused"),
+    "announcement.begun": _messages_held,
     **of_waivers.TELL,
 }  # fmt: skip
 TOPICS = tuple(_TELL)
@@ -143,11 +158,20 @@ NOBODY: dict[str, str] = {
     "exception.withdrawn": "whoever filed it did it", "exception.waiting": "its approval tells",
     "exception.condition_added": "the person reads it before they accept", "exception.accepted": "the waiver that opens tells",
     "object_permission.given": "on the page of who can do what", "object_permission.taken": "on the page of who can do what",
+    "announcement.released": "the messages tell whom they concern",
+    **dict.fromkeys(
+        ("announcement.chunk_done", "announcement.written", "announcement.finished", "announcement.stopped", "announcement.overtaken",
+         "announcement.corrected", "announcement.bounced", "announcement.sent_again"),
+        "on the page of the announcement",
+    ),
     "catalog.loaded": "for gateways", "restrictions.changed": "for gateways", "run.finished": "on the page of the run",
 }  # fmt: skip
 """Published for others, such as gateways: why nobody is told of it. Of a directive's own life (``directive.…``, ``run.…``) pages tell."""
 _CLOSES = {
     **dict.fromkeys(("approval.approved", "approval.rejected", "approval.withdrawn", "approval.set_aside"), ("approval", "request")),
+    **dict.fromkeys(
+        ("announcement.released", "announcement.stopped", "announcement.overtaken"), ("announcement", "announcement")
+    ),
     **dict.fromkeys(("exception.declined", "exception.taken_back", "exception.ask_filed"), ("exception-draft", "draft")),
     "break_glass.opened": ("break-glass", "break_glass"),
 }  # fmt: skip

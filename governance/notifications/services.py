@@ -13,13 +13,14 @@ from datetime import timedelta
 from django.conf import settings
 from django.core import signing
 from django.core.mail import EmailMessage, get_connection
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.errors import Invalid, PermissionRefused
+from governance.ledger import queries as outbox
 from governance.ledger.models import OutboxEvent
 from governance.notifications import recipients
 from governance.notifications.models import MANDATORY, Kind, Mail, Notification, Position, Preference
@@ -36,11 +37,7 @@ def read_outbox() -> int:
     position = Position.objects.select_for_update(skip_locked=True).filter(pk=1).first()
     if position is None:
         return 0
-    horizon = _horizon()
-    waiting = OutboxEvent.objects.filter(
-        Q(xid__gt=position.xid) | Q(xid=position.xid, pk__gt=position.event), xid__lt=horizon
-    ).order_by("xid", "pk")
-    events = list(waiting[:EVENTS])
+    events = outbox.settled_after(position.xid, position.event, EVENTS)
     for event in events:
         if event.topic in recipients.TOPICS or event.topic in recipients.CLOSES:
             _tell(event)
@@ -48,14 +45,6 @@ def read_outbox() -> int:
         position.xid, position.event = events[-1].xid, events[-1].pk
         position.save(update_fields=["xid", "event"])
     return len(events)
-
-
-def _horizon() -> int:
-    """What is older than every running transaction: nothing can come before it any more."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        horizon: int = cursor.fetchone()[0]
-    return horizon
 
 
 def _tell(event: OutboxEvent) -> None:

@@ -43,10 +43,23 @@ _WORDS = {
     "people.imported": "Imported people",
     "catalog.loaded": "Loaded the catalog",
     "account.created": "Created an account",
+    "directive.message_worded": "Changed the words of version {version} for one audience",
+    "directive.messages_held": "Set when the messages of version {version} go out",
+    "announcement.begun": "People are to be told",
+    "announcement.released": "Released the messages of version {version}",
+    "announcement.chunk_done": "Chunk {chunk} is written: {off} told that access is off, {back} that it is back",
+    "announcement.written": "Every message is written, {managers} of them to managers",
+    "announcement.finished": "{messages} messages are through",
+    "announcement.stopped": "Stopped the messages; {not_sent} were not sent",
+    "announcement.overtaken": "Overtaken before it was written: the next one tells what is true",
+    "announcement.corrected": "Sent a correction to {people} people",
+    "announcement.bounced": "A message came back ({status})",
+    "announcement.sent_again": "Sent one message again, by hand",
 }
 _ICONS = {
     "directive": "git-branch", "approval": "stamp", "exception": "file-plus", "run": "activity", "look": "eye",
     "person": "eye", "licence": "file-text", "waivers": "shield-check",
+    "announcement": "mail-check",
 }  # fmt: skip
 _TONES = {
     "directive.activated": "ok", "directive.resumed": "ok", "directive.approved": "ok", "approval.approved": "ok",

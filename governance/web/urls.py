@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance.web.views import (
     account,
+    announcements,
     approval,
     approvals,
     audiences,
@@ -56,6 +57,12 @@ urlpatterns = [
         "directives/<str:reference>/test-people/<int:person_id>/remove", test_people.remove, name="test-person-remove"
     ),
     path("directives/<str:reference>/act", directives.act, name="directive-act"),
+    path("directives/<str:reference>/messages", announcements.plan, name="directive-messages"),
+    path("directives/<str:reference>/messages/<int:number>/words", announcements.word, name="messages-word"),
+    path("directives/<str:reference>/messages/<int:number>/hold", announcements.hold, name="messages-hold"),
+    path("announcements/<int:announcement_id>/", announcements.detail, name="announcement"),
+    path("announcements/<int:announcement_id>/live", announcements.live, name="announcement-live"),
+    path("announcements/<int:announcement_id>/act", announcements.act, name="announcement-act"),
     path("gateways", gateways.listing, name="gateways"),
     path("runs/", runs.listing, name="runs"),
     path("runs/<int:run_id>/", runs.detail, name="run"),

@@ -17,6 +17,7 @@ from governance.accounts.models import User
 from governance.approvals import services as approvals
 from governance.approvals.models import Request
 from governance.errors import Invalid
+from governance.ledger import queries as outbox
 from governance.notifications import services
 from governance.notifications.models import Kind, Mail, Notification
 from tests.races import at_once
@@ -38,7 +39,7 @@ def _horizon_of_this_database() -> int:
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_horizon", _horizon_of_this_database)
+    monkeypatch.setattr(outbox, "horizon", _horizon_of_this_database)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from governance.approvals.services import delegate, revoke
 from governance.enforcement.services.exceptions import ask_for_exception
 from governance.enforcement.services.held import decide as decide_held
 from governance.enforcement.services.people import import_people
+from governance.ledger import queries as outbox
 from governance.ledger.models import OutboxEvent
 from governance.notifications import recipients, services
 from governance.notifications.models import Kind, Notification
@@ -53,7 +54,7 @@ def ask(actor: Any) -> ExceptionDraft:
 
 def read_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the worker would, in this test's own transaction."""
-    monkeypatch.setattr(services, "_horizon", lambda: 2**62)
+    monkeypatch.setattr(outbox, "horizon", lambda: 2**62)
     while services.read_outbox():
         pass
 

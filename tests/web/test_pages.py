@@ -36,6 +36,7 @@ PAGES: dict[str, tuple[str, frozenset[str]]] = {
     "directive-alternatives": (f"/directives/{REFERENCE}/alternatives", DIRECTIVES),
     "directive-history": (f"/directives/{REFERENCE}/history", COVERED),
     "directive-version": (f"/directives/{REFERENCE}/versions/1", DIRECTIVES),
+    "directive-messages": (f"/directives/{REFERENCE}/messages", COVERED),
     "runs": ("/runs/", DIRECTIVES),
     "run": ("/runs/{run}/", DIRECTIVES),
     "run-live": ("/runs/{run}/live", DIRECTIVES),
@@ -69,12 +70,13 @@ POSTED = {
     "exception-accept", "exception-decline", "waiver-revoke", "waiver-renew", "break-glass-confirm", "break-glass-review",
     "approval-vote", "approval-act", "delegation-revoke", "draft-save", "draft-delete", "draft-decline", "exception-ask",
     "ask-take-back", "test-person-save", "test-person-remove", "rights-give", "rights-take", "held-decide",
-    "audience-preview", "rights-roles", "notifications-read", "notifications-choose", "token-revoke",
+    "audience-preview", "rights-roles", "messages-word", "messages-hold", "announcement-act",
+    "notifications-read", "notifications-choose", "token-revoke",
 }  # fmt: skip
 OPEN = {"unsubscribe", "sign-in", "health-live", "health-ready", "metrics"}
 BY_OBJECT = {
     "directive-edit", "case-document", "exception", "exception-edit", "exception-file", "approval", "waiver",
-    "break-glass-one", "audience",
+    "break-glass-one", "audience", "announcement", "announcement-live",
 }  # fmt: skip
 
 

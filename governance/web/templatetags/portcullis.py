@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import template
-from django.conf import settings
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +15,8 @@ from django.utils.safestring import SafeString
 
 from governance.accounts.rights import RIGHTS
 from governance.approvals import relations as named_relations
+from governance.moments import clock, local, words
+from governance.moments import zone as _zone
 from governance.notifications.models import Notification
 from governance.rules.countries import COUNTRIES
 from governance.waivers import limits as limits_of_days
@@ -30,6 +30,7 @@ TONES = {
     "rescinded": "none", "expired": "none", "superseded": "none", "ended": "none", "rejected": "none", "lapsed": "none",
     "withdrawn": "none", "open": "info", "waiting": "none", "closed": "none", "queued": "info", "running": "info",
     "paused": "warn", "finished": "ok", "cancelled": "none", "departed": "none", "declined": "none", "on_leave": "none", "done": "ok",
+    "held": "warn", "released": "info", "stopped": "warn", "overtaken": "none",
 }  # fmt: skip
 _SMALL = 5
 
@@ -52,19 +53,6 @@ def tone(state: str) -> str:
     return TONES.get(str(state), "none")
 
 
-def local(moment: datetime) -> datetime:
-    return moment.astimezone(ZoneInfo(settings.DISPLAY_TIME_ZONE))
-
-
-def _zone(moment: datetime) -> str:
-    name = moment.tzname() or ""
-    return {"EST": "Eastern", "EDT": "Eastern"}.get(name, name)
-
-
-def clock(moment: datetime) -> str:
-    return f"{moment:%-I:%M} {'a.m.' if moment.hour < 12 else 'p.m.'}"
-
-
 @register.filter
 def at(moment: datetime | None) -> SafeString | str:
     """A time with its zone: *Fri 12 June 2026, 5:21 p.m. Eastern*."""
@@ -72,10 +60,6 @@ def at(moment: datetime | None) -> SafeString | str:
         return "–"
     here = local(moment)
     return format_html('<time datetime="{}">{}</time>', moment.isoformat(), words(here))
-
-
-def words(here: datetime) -> str:
-    return f"{here:%a %-d %B %Y}, {clock(here)} {_zone(here)}"
 
 
 @register.filter
@@ -293,9 +277,9 @@ def limits(terms: dict[str, Any]) -> str:
 
 _LEADS_TO = {
     "approval": "approval", "waiver": "waiver", "break-glass": "break-glass-one", "exception": "exception",
-    "ask": "my-access", "held": "held", "delegation": "delegations",
+    "ask": "my-access", "held": "held", "announcement": "announcement", "delegation": "delegations",
 }  # fmt: skip
-_OF_ONE = {"approval", "waiver", "break-glass", "exception"}
+_OF_ONE = {"approval", "waiver", "break-glass", "exception", "announcement"}
 
 
 @register.filter

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from governance.approvals import queries as approvals
 from governance.approvals.states import RequestState
+from governance.communications import queries as communications
 from governance.directives import profiles, queries, services
 from governance.directives.models import Directive, DirectiveVersion
 from governance.directives.states import DirectiveState
@@ -58,7 +59,7 @@ def find(reference: str) -> Directive:
     return directive
 
 
-def _head(request: Visit, reference: str, tab: str) -> dict[str, Any]:
+def head(request: Visit, reference: str, tab: str) -> dict[str, Any]:
     """What every tab of a directive shows above itself."""
     request.actor.require("view_directives")
     return _above(find(reference), tab) | {"frame": frame_of(request)}
@@ -83,7 +84,7 @@ def _above(directive: Directive, tab: str) -> dict[str, Any]:
 
 
 def summary(request: Visit, reference: str) -> HttpResponse:
-    context = _head(request, reference, "summary")
+    context = head(request, reference, "summary")
     shown: DirectiveVersion = context["shown"]
     context |= {
         "sentence": english.sentence(language.parse(shown.rule_as_fixed)),
@@ -93,6 +94,7 @@ def summary(request: Visit, reference: str) -> HttpResponse:
         "questions": overview.open_questions(context["directive"])
         if queries.may_read_case(request.user, context["directive"])
         else [],
+        "hold_until": communications.hold_of(context["pending"]) if context["pending"] else None,
         "can_draft": context["state"] in ("active", "suspended", "approved") and context["pending"] is None,
     }
     return render(request, "directives/summary.html", context)
@@ -100,7 +102,7 @@ def summary(request: Visit, reference: str) -> HttpResponse:
 
 def version(request: Visit, reference: str, number: int) -> HttpResponse:
     """One version, whatever its state, with its preview now."""
-    context = _head(request, reference, "summary")
+    context = head(request, reference, "summary")
     chosen = candidates.version_of(reference, number)
     question = candidates.of_version(chosen)
     plan = guarded.plan(request.actor, question)
@@ -117,7 +119,7 @@ def version(request: Visit, reference: str, number: int) -> HttpResponse:
 def people(request: Visit, reference: str) -> HttpResponse:
     """The people a directive restricts. Each look is logged."""
     request.actor.require("view_covered")
-    context = _head(request, reference, "people")
+    context = head(request, reference, "people")
     looks.record_look(actor=request.actor, what="covered people", subject=context["directive"].subject)
     context["page"] = PEOPLE.page(request, overview.covered_people(context["directive"]))
     context["kinds"] = PersonKind.choices
@@ -160,7 +162,7 @@ def case_document(request: Visit, reference: str, item_id: int) -> HttpResponse:
 
 def alternatives(request: Visit, reference: str) -> HttpResponse:
     """The narrower readings, previewed beside the directive as ordered."""
-    context = _head(request, reference, "alternatives")
+    context = head(request, reference, "alternatives")
     shown: DirectiveVersion = context["shown"]
     readings = [("", "As ordered", candidates.of_version(shown))]
     for alternative in context["directive"].alternatives.all():
@@ -175,7 +177,7 @@ HISTORY = Listing(sorts={"at": "pk"}, default="-at", filters={"action": contains
 
 def history(request: Visit, reference: str) -> HttpResponse:
     request.actor.require("view_ledger")
-    context = _head(request, reference, "history")
+    context = head(request, reference, "history")
     context["page"] = HISTORY.page(request, ledger.timeline(context["directive"].subject))
     context["entry_views"] = ENTRY_VIEWS[:-1]
     return render(request, "directives/history.html", context)

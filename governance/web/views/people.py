@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from governance.approvals import progress
 from governance.approvals import queries as approvals
+from governance.communications import queries as communications
 from governance.directives.models import Directive, Waivable
 from governance.enforcement import overview
 from governance.enforcement import queries as enforcement
@@ -55,6 +56,7 @@ AFFECTED = Listing(
     },
 )
 ASKS = 10
+TOLD = 5
 VIEWS: dict[str, dict[str, Any]] = {
     "off": {"waived_until": None},
     "asked": {"exception_state": ExceptionState.OPEN},
@@ -225,5 +227,6 @@ def my_access(request: Visit) -> HttpResponse:
             "manager": me.manager,
             **_asking(me, orders, exceptions),
             "looks": enforcement.looks_at(me.pk),
+            "told": communications.told_to(me, TOLD),
         }
     return render(request, "people/my_access.html", context)
