@@ -15,6 +15,28 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+# Whether an account has a permission (*app.model.codename*) on one object, by name or through a role it has now. The tables are
+# named after the kind of object, so this knows every kind, also those of apps above.
+HOLDS = """
+CREATE OR REPLACE FUNCTION accounts_holds(account bigint, permission text, object bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    parts text[] := string_to_array(permission, '.');
+    kind text := parts[1] || '_' || parts[2];
+    found boolean;
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT 1 FROM %I o JOIN auth_permission p ON p.id = o.permission_id AND p.codename = $2
+                         WHERE o.content_object_id = $3 AND o.user_id = $1)
+             OR EXISTS (SELECT 1 FROM %I o JOIN auth_permission p ON p.id = o.permission_id AND p.codename = $2
+                          JOIN accounts_user_groups ug ON ug.group_id = o.group_id AND ug.user_id = $1
+                         WHERE o.content_object_id = $3)',
+        kind || 'userpermission', kind || 'grouppermission')
+      INTO found USING account, parts[3], object;
+    RETURN found;
+END $$;
+"""
+
 
 def guards(kind: str, permissions: Collection[tuple[str, str]]) -> list[pgtrigger.Trigger]:
     """Only permissions of that kind of object (*app.model*), never changed in place, and none to a role of whoever gives it."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import BooleanField, Func, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Lower, Now
 
 from governance.accounts.models import User
@@ -50,14 +50,20 @@ def has_right(user: User) -> Q:
         return Q(pk__in=())
     roles = sorted(user.roles())
     escalated = Q(escalated_at__isnull=False, escalate_to__overlap=roles)
-    named = Q(pk__in=StageApprover.objects.filter(user=user).values("stage_id"))
+    named = Q(pk__in=_still_named().filter(user=user).values("stage_id"))
     return Q(groups__overlap=roles) | escalated | named | Q(permission__in=sorted(user.rights()))
+
+
+def _still_named() -> QuerySet[StageApprover]:
+    """Those who may decide by name, and of them who came to it by something that still holds."""
+    stands = Func("user_id", "stage_id", "through", function="approvals_still_stands", output_field=BooleanField())
+    return StageApprover.objects.alias(stands=stands).filter(stands=True)
 
 
 def in_their_own_right(stage: RequestStage) -> QuerySet[User]:
     """Active accounts without a conflict that may decide a stage, delegates aside."""
     groups = [*stage.groups, *(stage.escalate_to if stage.escalated_at else ())]
-    may = Q(groups__name__in=groups) | Q(pk__in=stage.named.values("user_id"))
+    may = Q(groups__name__in=groups) | Q(pk__in=_still_named().filter(stage=stage).values("user_id"))
     if stage.permission:
         may |= Q(
             groups__permissions__codename=stage.permission,

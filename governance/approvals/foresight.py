@@ -11,8 +11,8 @@ from django.db.models.functions import Lower, Now
 from governance.accounts.models import User
 from governance.approvals import eligibility
 from governance.approvals.models import ApprovalPolicy, Delegation, PolicyStage
+from governance.approvals.relations import Relations
 from governance.approvals.selection import Risk, applies
-from governance.approvals.services.requests import Relations
 from governance.people.models import Person
 
 

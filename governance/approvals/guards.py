@@ -9,7 +9,25 @@ from __future__ import annotations
 
 import pgtrigger
 
-FUNCTIONS = """
+_HAS_RIGHT = """-- Whether an active account may decide in a stage by its own right: a role, a right, by name, or since the stage escalated.
+CREATE OR REPLACE FUNCTION approvals_has_right(account bigint, stage bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM approvals_requeststage s JOIN accounts_user u ON u.id = account AND u.is_active
+         WHERE s.id = stage AND NOT approvals_administers(u.id) AND (
+            EXISTS (SELECT 1 FROM accounts_user_groups ug JOIN auth_group g ON g.id = ug.group_id
+                     WHERE ug.user_id = u.id
+                       AND (g.name = ANY(s.groups) OR (s.escalated_at IS NOT NULL AND g.name = ANY(s.escalate_to))))
+            OR EXISTS (SELECT 1 FROM approvals_stageapprover a WHERE a.stage_id = s.id AND a.user_id = u.id{named})
+            OR (s.permission <> '' AND EXISTS (
+                SELECT 1 FROM accounts_user_groups ug
+                  JOIN auth_group_permissions gp ON gp.group_id = ug.group_id
+                  JOIN auth_permission p ON p.id = gp.permission_id AND p.codename = s.permission
+                  JOIN django_content_type t ON t.id = p.content_type_id AND t.app_label = 'accounts' AND t.model = 'right'
+                 WHERE ug.user_id = u.id))))
+$$;
+
+"""
+_FUNCTIONS = """
 -- Whoever gives roles decides nothing: else they would give themselves the one they need.
 CREATE OR REPLACE FUNCTION approvals_administers(account bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
@@ -20,24 +38,7 @@ CREATE OR REPLACE FUNCTION approvals_administers(account bigint) RETURNS boolean
          WHERE ug.user_id = account)
 $$;
 
--- Whether an active account may decide in a stage by its own right: a role, a right, by name, or since the stage escalated.
-CREATE OR REPLACE FUNCTION approvals_has_right(account bigint, stage bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (
-        SELECT 1 FROM approvals_requeststage s JOIN accounts_user u ON u.id = account AND u.is_active
-         WHERE s.id = stage AND NOT approvals_administers(u.id) AND (
-            EXISTS (SELECT 1 FROM accounts_user_groups ug JOIN auth_group g ON g.id = ug.group_id
-                     WHERE ug.user_id = u.id
-                       AND (g.name = ANY(s.groups) OR (s.escalated_at IS NOT NULL AND g.name = ANY(s.escalate_to))))
-            OR EXISTS (SELECT 1 FROM approvals_stageapprover a WHERE a.stage_id = s.id AND a.user_id = u.id)
-            OR (s.permission <> '' AND EXISTS (
-                SELECT 1 FROM accounts_user_groups ug
-                  JOIN auth_group_permissions gp ON gp.group_id = ug.group_id
-                  JOIN auth_permission p ON p.id = gp.permission_id AND p.codename = s.permission
-                  JOIN django_content_type t ON t.id = p.content_type_id AND t.app_label = 'accounts' AND t.model = 'right'
-                 WHERE ug.user_id = u.id))))
-$$;
-
--- The requester, whoever has a conflict, and whoever decides for one of them since the request was opened.
+{has_right}-- The requester, whoever has a conflict, and whoever decides for one of them since the request was opened.
 CREATE OR REPLACE FUNCTION approvals_in_conflict(account bigint, request bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
     WITH parties AS (
         SELECT r.requester_id AS id FROM approvals_request r WHERE r.id = request
@@ -60,6 +61,35 @@ CREATE OR REPLACE FUNCTION approvals_counting(stage bigint) RETURNS bigint LANGU
        AND NOT approvals_in_conflict(coalesce(v.on_behalf_of_id, v.approver_id), r.id)
 $$;
 """
+FUNCTIONS = _FUNCTIONS.replace("{has_right}", _HAS_RIGHT.format(named=""))
+
+# Who may decide by name because of something that may end is asked whether it has not (docs/decisions/0013). ``through`` has
+# what each of them came to it by: a place above the requester, a role, or a permission on an object that is asked about.
+STILL_STANDS = """
+CREATE OR REPLACE FUNCTION approvals_still_stands(account bigint, stage bigint, through text[]) RETURNS boolean
+LANGUAGE sql STABLE COST 1000 AS $$
+    SELECT through = '{}' OR EXISTS (
+        SELECT 1 FROM unnest(through) AS way(name) CROSS JOIN LATERAL (
+            SELECT lower(manager.email) AS one, lower(above.email) AS two
+              FROM (VALUES (1)) always
+              LEFT JOIN approvals_requeststage s ON s.id = stage
+              LEFT JOIN approvals_request r ON r.id = s.request_id
+              LEFT JOIN accounts_user u ON u.id = r.requester_id
+              LEFT JOIN people_person p ON lower(p.email) = lower(u.email)
+              LEFT JOIN people_person manager ON manager.id = p.manager_id
+              LEFT JOIN people_person above ON above.id = manager.manager_id) managers
+         WHERE CASE
+            WHEN way.name = 'requester.manager'
+                THEN EXISTS (SELECT 1 FROM accounts_user u WHERE u.id = account AND lower(u.email) = managers.one)
+            WHEN way.name = 'requester.manager.manager'
+                THEN EXISTS (SELECT 1 FROM accounts_user u WHERE u.id = account AND lower(u.email) = managers.two)
+            WHEN way.name LIKE 'role:%'
+                THEN EXISTS (SELECT 1 FROM accounts_user_groups ug JOIN auth_group g ON g.id = ug.group_id
+                              WHERE ug.user_id = account AND 'role:' || g.name = way.name)
+            ELSE accounts_holds(account, split_part(way.name, ':', 1), split_part(way.name, ':', 2)::bigint) END)
+$$;
+""" + _HAS_RIGHT.format(named=" AND approvals_still_stands(u.id, s.id, a.through)")
+DROP_STILL_STANDS = _HAS_RIGHT.format(named="") + "DROP FUNCTION approvals_still_stands(bigint, bigint, text[]);"
 DROP_FUNCTIONS = """
 DROP FUNCTION approvals_counting(bigint);
 DROP FUNCTION approvals_in_conflict(bigint, bigint);

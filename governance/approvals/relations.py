@@ -6,12 +6,27 @@ subject. What a kind does not offer leaves a stage without approvers, which is r
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models.functions import Lower
 
 from governance.accounts.models import User
 from governance.people.models import Person
+
+Holders = Mapping[int, Sequence[str]]
+"""The accounts that stand in a relation, each with what it stands in it through: asked again whenever it matters."""
+Relations = Mapping[str, Holders]
+"""For each relation that a policy may name, the accounts that stand in it to what is asked for."""
+
+
+def through_permission(kind: str, permission: str, pk: int) -> str:
+    """A permission on one object of a kind (*app.model*): whoever loses it stands in the relation no more."""
+    return f"{kind}.{permission}:{pk}"
+
+
+def through_role(name: str) -> str:
+    return f"role:{name}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,7 @@ def offered_by(kind: str) -> list[Relation]:
     return [relation for relation in RELATIONS.values() if relation.offered_by(kind)]
 
 
-def of_requester(user: User) -> dict[str, set[int]]:
+def of_requester(user: User) -> dict[str, dict[int, list[str]]]:
     """The accounts of the managers above the person whom an account is joined with."""
     above = (
         Person.objects.annotate(address=Lower("email"))
@@ -57,4 +72,6 @@ def of_requester(user: User) -> dict[str, set[int]]:
         .values_list("pk", "address")
     }
     names = (REQUESTER_MANAGER.name, REQUESTER_MANAGER_MANAGER.name)
-    return {name: {accounts[address]} for name, address in zip(names, above, strict=True) if address in accounts}
+    return {
+        name: {accounts[address]: [name]} for name, address in zip(names, above, strict=True) if address in accounts
+    }

@@ -15,7 +15,7 @@ from governance.accounts import objects
 from governance.accounts.models import User
 from governance.accounts.rights import OPERATOR
 from governance.approvals import queries as approvals
-from governance.approvals.relations import MODEL_STEWARD
+from governance.approvals.relations import MODEL_STEWARD, through_permission
 from governance.catalog.models import AIModel, ModelCapability
 from governance.directives import relations
 from governance.directives.models import Directive, DirectiveVersion
@@ -76,10 +76,14 @@ def may_ask_for(user: User, person: Person, renews: Waiver | None) -> bool:
     return renews.request.filer_id == user.pk and (own is None or own.pk != person.pk)
 
 
-def related_to(user: User | None, directive: Directive, models: Collection[AIModel]) -> dict[str, set[int]]:
+def related_to(user: User | None, directive: Directive, models: Collection[AIModel]) -> dict[str, dict[int, list[str]]]:
     """For every relation that a policy for exceptions may name, the accounts that stand in it to a request of ``user``."""
-    stewards = objects.holders(objects.STEWARD, *models).values_list("pk", flat=True)
-    return relations.of_request(user, directive) | {MODEL_STEWARD.name: set(stewards)}
+    stewards: dict[int, list[str]] = {}
+    for model in models:
+        way = through_permission("catalog.aimodel", objects.STEWARD, model.pk)
+        for pk in objects.holders(objects.STEWARD, model).values_list("pk", flat=True):
+            stewards.setdefault(pk, []).append(way)
+    return relations.of_request(user, directive) | {MODEL_STEWARD.name: stewards}
 
 
 def licence_has(licence: Licence, items: Sequence[ModelCapability]) -> bool:

@@ -13,15 +13,18 @@ from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from governance.accounts import objects
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
+from governance.accounts.object_services import give, take
 from governance.accounts.rights import COUNSEL, EXECUTIVE, LEAD
 from governance.approvals import eligibility, queries, services
 from governance.approvals.hours import now
 from governance.approvals.models import Delegation, Request, Vote
-from governance.approvals.relations import RELATIONS, Relation
+from governance.approvals.relations import RELATIONS, Relation, through_permission
 from governance.approvals.services import ConflictSpec, Risk
 from governance.approvals.states import StageState
+from governance.catalog.models import AIModel
 from governance.errors import Refused
 from tests.approvals.policies import first_of_its_kind
 from tests.clock import Clock, moved_clock
@@ -149,7 +152,7 @@ class Life(RuleBasedStateMachine):
           steward=st.none() | people, tier=st.sampled_from([1, 4]))  # fmt: skip
     def submit(self, who: str, kind: str, party: str | None, steward: str | None, tier: int) -> int:
         conflicts = [ConflictSpec("It is for you.", user_id=self.user(party).pk)] if party else []
-        relations = {"steward": [self.user(steward).pk]} if steward else {}
+        relations = self.stewards(steward) if steward else {}
         made = self.attempt(
             lambda: services.open_request(
                 actor=self.actor(who), kind=kind, subject=f"test:{len(self.asked)}", content_digest="0" * 64, summary="x",
@@ -241,7 +244,7 @@ class Life(RuleBasedStateMachine):
         self.attempt(
             lambda: services.revise(
                 actor=self.actor(who), request=self.find(number), content_digest=digest, summary="edited",
-                risk=Risk(tier=4), relations={"steward": [self.user("m6").pk]},
+                risk=Risk(tier=4), relations=self.stewards("m6"),
             )
         )  # fmt: skip
 
@@ -265,6 +268,18 @@ class Life(RuleBasedStateMachine):
                     actor=self.actor(who), request=request, stage_id=stage.pk, to=self.user(to), reason="ill"
                 )
             )
+
+    def stewards(self, name: str) -> dict[str, dict[int, list[str]]]:
+        """Somebody who stands in the relation through a permission on a model, which they have from now on."""
+        self.steward_or_not(name, True)
+        way = through_permission("catalog.aimodel", objects.STEWARD, AIModel.objects.get(slug="fable-5").pk)
+        return {"steward": {self.user(name).pk: [way]}}
+
+    @rule(who=people, holds=st.booleans())
+    def steward_or_not(self, who: str, holds: bool) -> None:
+        change = give if holds else take
+        machine, model = Actor.machine("cli:test"), AIModel.objects.get(slug="fable-5")
+        self.attempt(lambda: change(actor=machine, permission=objects.STEWARD, thing=model, account=who))
 
     @rule(who=people, active=st.booleans())
     def leave_or_come_back(self, who: str, active: bool) -> None:

@@ -119,9 +119,9 @@ def test_a_right_makes_an_approver_as_a_role_does(db: None) -> None:
 
 def test_a_relation_makes_approvers_of_those_who_stand_in_it_and_have_no_conflict(db: None) -> None:
     policy({"name": "Steward", "relations": ["steward"]})
-    ids = [user(name).pk for name in ("lucia", "jonas", "wei")]
+    ids = {user(name).pk: [] for name in ("lucia", "jonas", "wei")}
     request = ask(
-        relations={"steward": ids, "else": [user("teo").pk]},
+        relations={"steward": ids, "else": {user("teo").pk: []}},
         conflicts=[ConflictSpec("It is for you.", person_id="p009")],
     )
     assert list(StageApprover.objects.values_list("user__username", "path")) == [("jonas", "steward")]
@@ -133,7 +133,7 @@ def test_a_relation_makes_approvers_of_those_who_stand_in_it_and_have_no_conflic
 @pytest.mark.parametrize("stewards", [[], ["lucia"], ["jonas"]])
 def test_the_fallback_decides_only_where_nobody_else_could(stewards: list[str]) -> None:
     policy({"name": "Steward", "relations": ["steward"], "fallback": [COUNSEL]})
-    request = ask(relations={"steward": [user(name).pk for name in stewards]})
+    request = ask(relations={"steward": {user(name).pk: [] for name in stewards}})
     fallen_back = "jonas" not in stewards
     assert set(StageApprover.objects.values_list("user__username", "path")) == (
         {("peter", "fallback")} if fallen_back else {("jonas", "steward")}

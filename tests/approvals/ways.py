@@ -12,12 +12,14 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 
+from governance.accounts import object_services, objects
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.accounts.rights import COUNSEL, EXECUTIVE, LEAD
 from governance.approvals import services
 from governance.approvals.hours import now
 from governance.approvals.models import Request
+from governance.catalog.models import AIModel
 from governance.directives import services as directives
 from governance.directives.content import DirectiveStatement, VersionStatement
 from governance.directives.models import Directive
@@ -305,6 +307,37 @@ def deactivated(clock: Clock) -> Attempt:
     return Attempt(asked, "idris")
 
 
+def _for_stewards() -> Request:
+    """A request that the steward of its model decides: jonas is it."""
+    put_policy_in_force("exception", {"name": "Steward", "position": 1, "relations": ["model.steward"]})
+    object_services.give(actor=ADMIN, permission=objects.STEWARD, thing=_fable(), account="jonas")
+    return filed()
+
+
+def _fable() -> AIModel:
+    return AIModel.objects.get(slug="fable-5")
+
+
+def steward_no_more(clock: Clock) -> Attempt:
+    request = _for_stewards()
+    object_services.take(actor=ADMIN, permission=objects.STEWARD, thing=_fable(), account="jonas")
+    return Attempt(request, "jonas")
+
+
+def for_a_steward_no_more(clock: Clock) -> Attempt:
+    request = _for_stewards()
+    delegate("jonas", "tomas")
+    object_services.take(actor=ADMIN, permission=objects.STEWARD, thing=_fable(), account="jonas")
+    return Attempt(request, "tomas", on_behalf_of="jonas")
+
+
+def manager_no_more(clock: Clock) -> Attempt:
+    put_policy_in_force("exception", {"name": "Manager", "position": 1, "relations": ["requester.manager"]})
+    request = filed()
+    Person.objects.filter(email=user("hana").email).update(manager=Person.objects.get(email=user("idris").email))
+    return Attempt(request, "maren")
+
+
 def without_the_role(clock: Clock) -> Attempt:
     asked = filed()
     user("idris").groups.clear()
@@ -422,6 +455,12 @@ WAYS = (
         "`vote_separation_of_duties` (open stage)", before_its_turn),
     Way("A deactivated account decides", "`common.account`", RIGHT_SQL, deactivated),
     Way("An account decides that lost its role while the request was open", RIGHT, RIGHT_SQL, without_the_role),
+    Way("A steward of the model decides who is none any more", "`eligibility.has_right` (`approvals_still_stands`)",
+        RIGHT_SQL, steward_no_more),
+    Way("Somebody decides for a steward of the model who is none any more",
+        "`eligibility.has_right` (`approvals_still_stands`)", RIGHT_SQL, for_a_steward_no_more),
+    Way("The requester's manager decides who is it no more", "`eligibility.has_right` (`approvals_still_stands`)",
+        RIGHT_SQL, manager_no_more),
     Way("Somebody without the role decides", RIGHT, RIGHT_SQL, outsider),
     Way("An administrator who has the role decides", "`eligibility.standing`; `set_roles` refuses one's own",
         "`approvals_administers`", administrator),

@@ -131,11 +131,15 @@ class RequestStage(models.Model):
 
 
 class StageApprover(models.Model):
-    """Somebody who may decide a stage by name: by a relation to what is asked for, or because a lead handed it to them."""
+    """Somebody who may decide a stage by name: by a relation to what is asked for, or because a lead handed it to them.
+
+    ``through`` is what they came to it by, as long as one of it still holds (``relations``); empty: by name alone.
+    """
 
     stage = models.ForeignKey(RequestStage, on_delete=models.PROTECT, related_name="named")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     path = models.CharField(max_length=300)
+    through = ArrayField(models.CharField(max_length=120), default=list, blank=True)
     named_at = models.DateTimeField()
 
     class Meta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, connection, transaction
@@ -12,13 +12,11 @@ from governance.accounts.models import User
 from governance.approvals import eligibility
 from governance.approvals.hours import now
 from governance.approvals.models import ApprovalPolicy, Conflict, PolicyStage, Request, RequestStage, StageApprover
+from governance.approvals.relations import Relations, through_role
 from governance.approvals.selection import Risk, applies
 from governance.approvals.services.common import close, lock_open, open_stages, record, stages_of
 from governance.approvals.states import RequestState, StageState
 from governance.errors import Invalid, PermissionRefused, WrongState
-
-Relations = Mapping[str, Collection[int]]
-"""For each relation that a policy may name, the ids of the accounts that stand in it to what is asked for."""
 
 
 @dataclass(frozen=True)
@@ -148,21 +146,29 @@ def _write(request: Request, stage: PolicyStage, position: int, relations: Relat
         business_hours=stage.business_hours, remind_hours=stage.remind_hours, at_end=stage.at_end,
         escalate_to=stage.escalate_to,
     )  # fmt: skip
-    by_relation = {
-        user_id: relation for relation in reversed(stage.relations) for user_id in relations.get(relation, ())
-    }
+    by_relation: dict[int, str] = {}
+    through: dict[int, list[str]] = {}
+    for relation in stage.relations:
+        for user_id, ways in relations.get(relation, {}).items():
+            by_relation.setdefault(user_id, relation)
+            through.setdefault(user_id, []).extend(ways)
     free = eligibility.without_conflict(User.objects.filter(pk__in=by_relation, is_active=True), request)
     moment = now()
     StageApprover.objects.bulk_create(
-        StageApprover(stage=written, user=user, path=by_relation[user.pk], named_at=moment) for user in free
+        StageApprover(stage=written, user=user, path=by_relation[user.pk], through=through[user.pk], named_at=moment)
+        for user in free
     )
     if stage.fallback and eligibility.in_their_own_right(written).count() < stage.quorum:
         # The groups of a stage are fixed once it stands, so the one that nobody could fill is not kept.
         others = eligibility.without_conflict(
             User.objects.filter(is_active=True, groups__name__in=stage.fallback).distinct(), request
         )
+        ways = [through_role(name) for name in stage.fallback]
         StageApprover.objects.bulk_create(
-            (StageApprover(stage=written, user=user, path="fallback", named_at=moment) for user in others),
+            (
+                StageApprover(stage=written, user=user, path="fallback", through=ways, named_at=moment)
+                for user in others
+            ),
             ignore_conflicts=True,
         )
     return written
