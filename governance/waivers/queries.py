@@ -79,10 +79,8 @@ def may_ask_for(user: User, person: Person, renews: Waiver | None) -> bool:
 def related_to(user: User | None, directive: Directive, models: Collection[AIModel]) -> dict[str, dict[int, list[str]]]:
     """For every relation that a policy for exceptions may name, the accounts that stand in it to a request of ``user``."""
     stewards: dict[int, list[str]] = {}
-    for model in models:
-        way = through_permission("catalog.aimodel", objects.STEWARD, model.pk)
-        for pk in objects.holders(objects.STEWARD, model).values_list("pk", flat=True):
-            stewards.setdefault(pk, []).append(way)
+    for pk, model_id in objects.holders_of_each(objects.STEWARD, *models):
+        stewards.setdefault(pk, []).append(through_permission("catalog.aimodel", objects.STEWARD, model_id))
     return relations.of_request(user, directive) | {MODEL_STEWARD.name: stewards}
 
 
