@@ -65,6 +65,7 @@ def _open_requests(number: int) -> Any:
             cursor.execute(_CONFLICTS, [])
             for table in ("request", "requeststage", "conflict", "vote", "delegation", "stageapprover"):
                 cursor.execute(f"ANALYZE approvals_{table}")
+            cursor.execute("ANALYZE accounts_user, accounts_user_groups")
         yield
         transaction.set_rollback(True)
 

@@ -1,4 +1,4 @@
-"""The clock, and when something is due: in hours, or in business hours.
+"""When something is due: in hours, or in business hours.
 
 Business is from 09:00 to 17:00, Monday to Friday, in ``settings.TIME_ZONE``.
 """
@@ -9,17 +9,9 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import connection
 
 OPENS, CLOSES = time(9), time(17)
 _SATURDAY = 5
-
-
-def now() -> datetime:
-    """The database's clock: that of nobody's machine."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        return cursor.fetchone()[0]
 
 
 def after(start: datetime, hours: float, *, business: bool) -> datetime:

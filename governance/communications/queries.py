@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,9 +74,9 @@ class Plan:
 def plan(version: DirectiveVersion) -> Plan:
     """The messages of a version with live counts and a live example for each audience. Two reads of the population."""
     directive = version.directive
+    rule = candidates.candidate(candidates.of_version(version)).rule
     in_force = directive.version_in_force_id == version.pk
-    after = None if in_force else candidates.candidate(candidates.of_version(version)).rule
-    found, samples = reach.count(directive.pk, version.pk, after)
+    found, samples = reach.count(directive.pk, version.pk, None if in_force else rule)
     texts = texts_of(version)
     people = Person.objects.in_bulk([sample[0] for _, sample in samples if sample])
     counts = {
@@ -85,7 +85,6 @@ def plan(version: DirectiveVersion) -> Plan:
     }  # fmt: skip
     by_audience = {str(audience): sample for audience, sample in samples}
     names = models_of_items()
-    scope = sorted(_scope_of(version))
     examples = []
     for audience, label in Audience.choices:
         sample = by_audience.get(audience)
@@ -93,7 +92,7 @@ def plan(version: DirectiveVersion) -> Plan:
         filled = None
         if person is not None and sample is not None:
             manager = audience in (Audience.OFF_MANAGER, Audience.BACK_MANAGER)
-            items = sample[1] if isinstance(sample[1], list) and sample[1] else scope
+            items = sample[1] if isinstance(sample[1], list) and sample[1] else sorted(rule.scope)
             facts = facts_about(
                 directive, version, person, items, people=sample[1] if manager else 0, names=names, since=now()
             )
@@ -101,10 +100,6 @@ def plan(version: DirectiveVersion) -> Plan:
         standard = texts[audience] == wordings.STANDARD[audience]
         examples.append(Example(audience, label, texts[audience], standard, counts[Audience(audience)], person, filled))
     return Plan(version, found, examples, hold_of(version))
-
-
-def _scope_of(version: DirectiveVersion) -> Iterable[int]:
-    return candidates.candidate(candidates.of_version(version)).rule.scope
 
 
 def facts_about(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
@@ -34,15 +34,9 @@ from governance.directives.states import (
 )
 from governance.errors import Invalid, NotFound, WrongState
 from governance.ledger import services as ledger
+from governance.moments import now
 
 EMERGENCY_CONFIRMATION = timedelta(hours=24)
-
-
-def now() -> Any:
-    """The clock of the database, at this statement."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        return cursor.fetchone()[0]
 
 
 def lock(reference: str) -> Directive:

@@ -14,6 +14,7 @@ from governance.enforcement import policy as policies
 from governance.enforcement.policy import CompiledRule, DirectiveRule, ScopeEntry
 from governance.enforcement.preview import Candidate
 from governance.errors import Invalid, NotFound
+from governance.moments import now
 from governance.rules import language
 
 
@@ -99,7 +100,7 @@ def candidate(question: Question) -> Candidate:
         statement = replace(statement, restart_verify=False)  # its clock runs already
     deadline = None
     if statement.on_unknown_then == OnUnknown.VERIFY:
-        deadline = directives.verify_deadline(directive, statement, directives.now())
+        deadline = directives.verify_deadline(directive, statement, now())
     try:
         rule = CompiledRule(language.parse(content.expand(statement.rule)))
     except language.RuleError as error:
@@ -125,7 +126,7 @@ def candidate(question: Question) -> Candidate:
         ),
         replaces=frozenset({statement.replaces_id} if statement.replaces_id else set()),
         ends_waivers=statement.waivers == "end",
-        waivers_end_by=content.waivers_end_by(statement, directives.now()),
+        waivers_end_by=content.waivers_end_by(statement, now()),
     )
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from governance.directives import services as directives
 from governance.directives.models import Directive, OnUnknown, Waivable
 from governance.directives.states import DirectiveState, VersionState
 from governance.enforcement import candidates, terms
 from governance.enforcement import policy as policies
 from governance.enforcement.candidates import Question
 from governance.enforcement.policy import DirectiveRule
+from governance.moments import now
 from governance.rules import analysis
 from governance.rules.analysis import Budget, Comparison, Relation, Verdict
 from governance.rules.attributes import ATTRIBUTES, SLOTS, Type
@@ -63,14 +63,14 @@ def value_in_words(name: str, value: Any) -> str:
 
 def about(question: Question) -> list[Remark]:
     """Everything worth saying of a version: its rule alone, against what gives way to it, against the other directives."""
-    rule, budget, now = candidates.candidate(question).rule, Budget(), directives.now()
+    rule, budget, moment = candidates.candidate(question).rule, Budget(), now()
     found = _of_rule(rule, budget)
     gone = _gives_way(question)
-    found += [against(rule, former, name, now, budget) for former, name in gone]
+    found += [against(rule, former, name, moment, budget) for former, name in gone]
     if question.version.state not in _DONE:
         passed = {rule.directive_id, *(former.directive_id for former, _ in gone)}
         others = [other for other in policies.refreshed().directives if other.directive_id not in passed]
-        found += [remark for other in others if (remark := _beside(rule, other, now, budget)) is not None]
+        found += [remark for other in others if (remark := _beside(rule, other, moment, budget)) is not None]
     return found
 
 

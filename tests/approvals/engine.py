@@ -11,10 +11,10 @@ from django.contrib.auth.models import Group
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.approvals import services
-from governance.approvals.hours import now
 from governance.approvals.models import ApprovalPolicy, Delegation, Request
 from governance.approvals.services import Outcome
 from governance.approvals.states import StageState
+from governance.moments import now
 from tests.approvals.policies import first_of_its_kind
 
 _numbers = itertools.count(1)

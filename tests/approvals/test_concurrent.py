@@ -14,10 +14,10 @@ from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.accounts.rights import EXECUTIVE, LEAD
 from governance.approvals import services
-from governance.approvals.hours import now
 from governance.approvals.models import Request, Vote
 from governance.errors import PermissionRefused, Refused, WrongState
 from governance.ledger.models import Entry
+from governance.moments import now
 from tests.approvals.policies import first_of_its_kind, put_in_force
 from tests.races import at_once
 

@@ -8,9 +8,9 @@ import pytest
 
 from governance.accounts.rights import COUNSEL, LEAD
 from governance.approvals import eligibility, queries, services
-from governance.approvals.hours import now
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.ledger.models import Entry
+from governance.moments import now
 from tests.approvals.engine import act, ask, decide, delegate, person, policy, user
 from tests.clock import moved_clock
 

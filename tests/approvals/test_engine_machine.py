@@ -19,13 +19,13 @@ from governance.accounts.models import User
 from governance.accounts.object_services import give, take
 from governance.accounts.rights import COUNSEL, EXECUTIVE, LEAD
 from governance.approvals import eligibility, queries, services
-from governance.approvals.hours import now
 from governance.approvals.models import Delegation, Request, Vote
 from governance.approvals.relations import RELATIONS, Relation, through_permission
 from governance.approvals.services import ConflictSpec, Risk
 from governance.approvals.states import StageState
 from governance.catalog.models import AIModel
 from governance.errors import Refused
+from governance.moments import now
 from tests.approvals.policies import first_of_its_kind
 from tests.clock import Clock, moved_clock
 from tests.extended import examples

@@ -17,7 +17,6 @@ from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.accounts.rights import COUNSEL, EXECUTIVE, LEAD
 from governance.approvals import services
-from governance.approvals.hours import now
 from governance.approvals.models import Request
 from governance.catalog.models import AIModel
 from governance.directives import services as directives
@@ -25,6 +24,7 @@ from governance.directives.content import DirectiveStatement, VersionStatement
 from governance.directives.models import Directive
 from governance.enforcement.services import lifecycle
 from governance.enforcement.services.exceptions import file_exception
+from governance.moments import now
 from governance.people.models import Person
 from governance.waivers.services import decide_exception, withdraw_exception
 from tests.approvals.doors import Attempt, os_user

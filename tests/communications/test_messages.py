@@ -363,3 +363,29 @@ def test_whoever_may_release_is_told_that_messages_are_held(
     while notifications.read_outbox():
         pass
     assert not held.exists(), "nothing waits any more"
+
+
+def test_a_change_while_messages_are_written_is_followed_when_they_are(
+    in_force: Any, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from governance.communications.services import common
+    from governance.ledger import queries as outbox
+    from governance.ledger import services as ledger
+
+    monkeypatch.setattr(outbox, "horizon", lambda: 2**62)
+    monkeypatch.setattr(common, "CHUNK_SIZE", 12)
+    services.follow_runs(actor=machine)
+    while not Message.objects.exists():
+        services.write_some(actor=machine)
+    one = Message.objects.filter(audience="off").first()
+    assert one is not None
+    Person.objects.filter(pk=one.person_id).update(citizenships=["US"])
+    ledger.publish(topic="people.imported", key="people:all", payload={})
+    assert services.follow(actor=machine) == 0, "its last messages are still being written"
+    while services.write_some(actor=machine):
+        pass
+    assert services.follow(actor=machine) == 1
+    tell(machine)
+    told = set(Announcement.objects.get(occasion="follow_up").messages.values_list("person", "audience"))
+    assert (one.person_id, "back") in told
+    assert services.follow(actor=machine) == 0

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from governance.accounts.models import User
 from governance.approvals import queries, services
-from governance.approvals.hours import now
+from governance.moments import now
 from tests.approvals.engine import ask, delegate
 
 pytestmark = pytest.mark.django_db

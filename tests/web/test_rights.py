@@ -15,7 +15,6 @@ from governance.accounts import objects
 from governance.accounts.models import User
 from governance.accounts.object_services import give
 from governance.approvals import services as approvals
-from governance.approvals.hours import now
 from governance.approvals.models import Request
 from governance.catalog.models import AIModel
 from governance.directives.models import Directive
@@ -23,6 +22,7 @@ from governance.enforcement import who_can_do_what
 from governance.enforcement.services.exceptions import file_exception
 from governance.errors import PermissionRefused
 from governance.ledger.models import Entry
+from governance.moments import now
 from governance.people.models import Organisation, Person
 from governance.waivers.queries import exceptions_visible_to
 from tests.approvals.policies import put_in_force

@@ -12,6 +12,7 @@ from governance.approvals import services
 from governance.approvals.models import Delegation
 from governance.enforcement.who_can_do_what import KINDS, Kind
 from governance.errors import Invalid, NotFound
+from governance.moments import now
 from governance.notifications import queries as notifications
 from governance.notifications.models import Notification
 from governance.notifications.services import mark_read
@@ -31,7 +32,7 @@ def delegate(request: Call) -> Any:
     if to is None:
         raise Invalid("The delegation is not acceptable.", [("delegate", "must be the name of an account")])
     found = services.delegate(
-        actor=request.actor, to=to, starts_at=time(sent, "starts_at") if "starts_at" in sent else services.now(),
+        actor=request.actor, to=to, starts_at=time(sent, "starts_at") if "starts_at" in sent else now(),
         ends_at=time(sent, "ends_at"), reason=words(sent, "reason"),
     )  # fmt: skip
     return _one(request, found.pk), 201, {}

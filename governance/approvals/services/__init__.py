@@ -4,7 +4,6 @@ It knows no subject: a request is about text and a content digest. Stages are re
 request is opened, and frozen with it.
 """
 
-from governance.approvals.hours import now
 from governance.approvals.selection import Risk
 from governance.approvals.services.common import Outcome, lock, open_digest, open_request_for
 from governance.approvals.services.delegations import delegate, revoke
@@ -33,7 +32,6 @@ __all__ = [
     "delegate",
     "hand_over",
     "lock",
-    "now",
     "open_digest",
     "open_request",
     "open_request_for",

@@ -10,11 +10,11 @@ from typing import Any
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.approvals import hours
-from governance.approvals.hours import now
 from governance.approvals.models import Request, RequestStage
 from governance.approvals.states import RequestState, StageState
 from governance.errors import NotFound, PermissionRefused, WrongState
 from governance.ledger import services as ledger
+from governance.moments import now
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from django.db import transaction
 
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
-from governance.approvals.hours import now
 from governance.approvals.models import Delegation
 from governance.approvals.services.common import account
 from governance.errors import Invalid, NotFound, WrongState
 from governance.ledger import services as ledger
+from governance.moments import now
 from governance.values import Unfit, text
 
 LONGEST = timedelta(days=60)

@@ -16,7 +16,6 @@ from django.db import transaction
 from governance.accounts.actor import Actor
 from governance.accounts.rights import RIGHTS
 from governance.approvals import relations
-from governance.approvals.hours import now
 from governance.approvals.models import ApprovalPolicy, AtEnd, PolicyStage, Request
 from governance.approvals.selection import unfillable
 from governance.approvals.services.common import Outcome, open_request_for
@@ -25,6 +24,7 @@ from governance.approvals.services.votes import vote
 from governance.approvals.states import RequestState
 from governance.errors import Invalid, NotFound, WrongState
 from governance.ledger import services as ledger
+from governance.moments import now
 from governance.rules.language import canonical
 from governance.values import Unfit, longest, one_of, text, whole_number
 

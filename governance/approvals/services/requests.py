@@ -10,13 +10,13 @@ from django.db import IntegrityError, connection, transaction
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.approvals import eligibility
-from governance.approvals.hours import now
 from governance.approvals.models import ApprovalPolicy, Conflict, PolicyStage, Request, RequestStage, StageApprover
 from governance.approvals.relations import Relations, through_role
 from governance.approvals.selection import Risk, applies
 from governance.approvals.services.common import close, lock_open, open_stages, record, stages_of
 from governance.approvals.states import RequestState, StageState
 from governance.errors import Invalid, PermissionRefused, WrongState
+from governance.moments import now
 
 
 @dataclass(frozen=True)

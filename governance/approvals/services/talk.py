@@ -7,11 +7,11 @@ from django.db import transaction
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.approvals import eligibility
-from governance.approvals.hours import now
 from governance.approvals.models import Comment, CommentKind, Request, StageApprover
 from governance.approvals.services.common import account, lock_open, record, stages_of
 from governance.approvals.states import StageState
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
+from governance.moments import now
 from governance.values import Unfit, text
 
 

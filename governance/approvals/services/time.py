@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from governance.accounts.actor import Actor
-from governance.approvals.hours import now
 from governance.approvals.models import AtEnd, RequestStage
 from governance.approvals.services.common import Outcome, close, lock, record, set_stage
 from governance.approvals.states import RequestState, StageState
+from governance.moments import now
 
 
 def _running() -> QuerySet[RequestStage]:

@@ -7,7 +7,6 @@ from django.db import connection, transaction
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.approvals import eligibility
-from governance.approvals.hours import now
 from governance.approvals.models import Request, RequestStage, Verdict, Vote
 from governance.approvals.services.common import (
     Outcome,
@@ -21,6 +20,7 @@ from governance.approvals.services.common import (
 )
 from governance.approvals.states import RequestState, StageState
 from governance.errors import Invalid, PermissionRefused, WrongState
+from governance.moments import now
 
 
 @transaction.atomic

@@ -88,36 +88,48 @@ def _begin(actor: Actor, directive: Directive, run: Run | None, occasion: Occasi
 
 
 def _follow_changes(actor: Actor) -> int:
-    """Follow-ups, once for all the changes since the last look."""
-    with transaction.atomic():
-        Followed.objects.get_or_create(pk=1)
-        position = Followed.objects.select_for_update(skip_locked=True).filter(pk=1).first()
-        if position is None:
-            return 0
-        events = outbox.settled_after(position.xid, position.event, _EVENTS)
-        if not events:
-            return 0
-        changed = any(event.topic in CHANGES for event in events)
-        begun = sum(_follow_up(actor, reference) for reference in _telling()) if changed else 0
-        position.xid, position.event = events[-1].xid, events[-1].pk
-        position.save(update_fields=["xid", "event"])
-    return begun
+    """Follow-ups, once for all the changes since the last look. Nothing is locked while everybody is looked at.
+
+    The changes count as followed when every directive was looked at; one whose messages are being written is waited for, since
+    some of them may have been written before the change.
+    """
+    position, _ = Followed.objects.get_or_create(pk=1)
+    events = outbox.settled_after(position.xid, position.event, _EVENTS)
+    begun: list[bool | None] = []
+    if any(event.topic in CHANGES for event in events):
+        begun = [_follow_up(actor, directive) for directive in _telling()]
+    if events and None not in begun:
+        Followed.objects.filter(pk=1, xid=position.xid, event=position.event).update(
+            xid=events[-1].xid, event=events[-1].pk
+        )
+    return begun.count(True)
 
 
-def _telling() -> list[str]:
+def _telling() -> list[Directive]:
     """Directives that have told, or are in force: their last word may no longer be true."""
     told = Told.objects.filter(directive_id=OuterRef("pk"))
     found = Directive.objects.exclude(version_in_force=None).filter(Q(state=DirectiveState.ACTIVE) | Exists(told))
-    return sorted(found.values_list("reference", flat=True))
+    return list(found.order_by("reference"))
 
 
-def _follow_up(actor: Actor, reference: str) -> int:
-    """One for a directive whose messages are all written, if anybody is to be told. Stopped ones stay silent."""
-    directive = directives.lock(reference)
-    last = Announcement.objects.filter(directive=directive).exclude(occasion=Occasion.CORRECTION).first()
-    if last is None or last.written_at is None or last.state == AnnouncementState.STOPPED:
-        return 0
-    if not reach.anybody(directive.pk, directive.version_in_force_id or 0):
-        return 0
-    _begin(actor, directive, None, Occasion.FOLLOW_UP)
-    return 1
+def _last(directive: Directive) -> Announcement | None:
+    return Announcement.objects.filter(directive=directive).exclude(occasion=Occasion.CORRECTION).first()
+
+
+def _follow_up(actor: Actor, directive: Directive) -> bool | None:
+    """Whether one began, because somebody is to be told; None while its last messages are being written.
+
+    Held ones are written as things are when they are released, and after stopped ones nothing is said until the next act.
+    """
+    last = _last(directive)
+    if last is not None and last.unwritten:
+        return None
+    silent = last is None or last.written_at is None or last.state == AnnouncementState.STOPPED
+    if silent or not reach.anybody(directive.pk, directive.version_in_force_id or 0):
+        return False
+    with transaction.atomic():
+        locked = directives.lock(directive.reference)
+        if _last(locked) != last:
+            return None  # somebody else began one meanwhile: looked at again once that is written
+        _begin(actor, locked, None, Occasion.FOLLOW_UP)
+    return True

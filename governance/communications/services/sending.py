@@ -14,8 +14,9 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from governance.communications import queries
@@ -70,13 +71,13 @@ def _claim() -> list[Message]:
     return list(queries.messages_with_facts().filter(pk__in=keys).order_by("pk"))
 
 
-def _send(message: Message, link: object, names: dict[str, dict[int, str]]) -> None:
+def _send(message: Message, link: BaseEmailBackend, names: dict[str, dict[int, str]]) -> None:
     mine = Message.objects.filter(pk=message.pk, claim=message.claim)
     if not mine.filter(mail=MailState.CLAIMED).update(mail=MailState.SENDING, tries=F("tries") + 1, mail_at=Now()):
         return  # it was stopped, or this worker slept for so long that somebody else has it
     state, problem = MailState.SENT, ""
     try:
-        link.send_messages([mail_of(message, names)])  # type: ignore[attr-defined]
+        link.send_messages([mail_of(message, names)])
     except smtplib.SMTPRecipientsRefused as error:
         code = next(iter(error.recipients.values()))[0]
         state, problem = (MailState.BOUNCED if code >= _PERMANENT else MailState.DUE), str(code)
@@ -90,9 +91,9 @@ def _send(message: Message, link: object, names: dict[str, dict[int, str]]) -> N
         mine.filter(mail=MailState.SENDING).update(mail=state, problem=problem, mail_at=Now())
 
 
-def _later(messages: object, held: MailState, problem: str = "") -> None:
+def _later(messages: QuerySet[Message], held: MailState, problem: str = "") -> None:
     """Not taken by the mail server: again after 2, 4, 8 … minutes, six times in all."""
-    found = messages.filter(mail=held)  # type: ignore[attr-defined]
+    found = messages.filter(mail=held)
     for message in found:
         over = held == MailState.SENDING and message.tries >= TRIES
         found.filter(pk=message.pk).update(

@@ -18,12 +18,9 @@ from governance.moments import now
 _MANAGERS = """
 INSERT INTO communications_message
        (announcement_id, person_id, audience, items, people, written_at, mail, tries, problem)
-SELECT m.announcement_id, b.id, m.audience || '_manager',
-       (SELECT array_agg(DISTINCT item ORDER BY item) FROM communications_message o JOIN people_person r ON r.id = o.person_id,
-               unnest(o.items) item
-         WHERE o.announcement_id = m.announcement_id AND o.audience = m.audience AND r.manager_id = b.id),
+SELECT m.announcement_id, b.id, m.audience || '_manager', array_agg(DISTINCT item ORDER BY item),
        count(DISTINCT m.person_id), statement_timestamp(), CASE WHEN b.email = '' THEN 'none' ELSE 'due' END, 0, ''
-  FROM communications_message m
+  FROM communications_message m CROSS JOIN unnest(m.items) item
   JOIN people_person p ON p.id = m.person_id
   JOIN people_person b ON b.id = p.manager_id AND b.status <> 'departed'
  WHERE m.announcement_id = %s AND m.audience IN ('off', 'back')

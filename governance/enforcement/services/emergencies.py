@@ -23,6 +23,7 @@ from governance.enforcement import policy as policies
 from governance.enforcement.policy import Policy
 from governance.enforcement.preview import Candidate, compute
 from governance.errors import Invalid, Refused, WrongState
+from governance.moments import now
 from governance.waivers.models import Waiver
 
 CONFIRMATION = "directive.confirmation"
@@ -33,7 +34,7 @@ def refuse_loosening(directive: Directive, version: DirectiveVersion) -> None:
 
     Where nothing that is in force gives way to it, there is nothing it could loosen.
     """
-    moment = directives.now()
+    moment = now()
     if version.effective_at is not None and version.effective_at > moment:
         raise Refused("An emergency takes force at once, and this version takes effect later. Submit it for approval.")
     replaced = version.replaces
@@ -81,7 +82,7 @@ def _moments(policy: Policy, candidate: Candidate, changed: set[int], now: datet
 
 def _with_and_without_waivers(changed: set[int]) -> list[frozenset[int]]:
     """A waiver ends by itself; what it hides until then must not be looser than before either."""
-    running = Waiver.objects.filter(directive__in=changed, ended_at=None, ends_at__gt=directives.now())
+    running = Waiver.objects.filter(directive__in=changed, ended_at=None, ends_at__gt=now())
     return [frozenset(), frozenset(changed)] if running.exists() else [frozenset()]
 
 

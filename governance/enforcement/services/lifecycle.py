@@ -25,6 +25,7 @@ from governance.enforcement import conflicts, locks, previews
 from governance.enforcement.models import PolicyEpoch, Run, RunKind, StoredPreview
 from governance.enforcement.services import emergencies, runs
 from governance.errors import Invalid, PermissionRefused, Refused, WrongState
+from governance.moments import now
 from governance.rules import language
 from governance.waivers import services as waivers
 
@@ -275,7 +276,7 @@ def _ready_approved(directive: Directive) -> DirectiveVersion:
 
 def _refuse_dates(directive: Directive, version: DirectiveVersion) -> None:
     """Time has passed since the version was fixed: its term may be over, or what it would end may hold longer than it."""
-    errors = content.wrong_dates(directive, version, directives.now())
+    errors = content.wrong_dates(directive, version, now())
     if errors:
         raise WrongState(f"Version {version.number} cannot take force now: {'; '.join(' '.join(e) for e in errors)}.")
 
@@ -308,7 +309,7 @@ def _replace(actor: Actor, directive: Directive, version: DirectiveVersion) -> N
     assert version.replaces is not None
     replaced = directives.lock(version.replaces.reference)
     alive = replaced.state in (DirectiveState.ACTIVE, DirectiveState.SUSPENDED)
-    if not alive or replaced.term_ended(directives.now()):
+    if not alive or replaced.term_ended(now()):
         raise WrongState(f"{replaced.reference}, which this version replaces, is not in force any more.")
     directives.end(
         actor=actor, directive=replaced, state=DirectiveState.RESCINDED, reason=f"replaced by {directive.reference}"
@@ -361,7 +362,7 @@ def ask(*, actor: Actor, reference: str, act: str, reason: str = "") -> Request:
 def escalate_unconfirmed(*, actor: Actor) -> int:
     """Tell, once, of each emergency that nobody confirmed in time. It stays in force."""
     late = Directive.objects.select_for_update(skip_locked=True).filter(
-        confirm_by__lt=directives.now(), confirmed_at=None, escalated_at=None,
+        confirm_by__lt=now(), confirmed_at=None, escalated_at=None,
         state__in=[DirectiveState.ACTIVE, DirectiveState.SUSPENDED],
     )  # fmt: skip
     count = 0

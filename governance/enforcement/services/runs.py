@@ -27,15 +27,10 @@ from governance.enforcement.restrictions import Drift
 from governance.enforcement.states import UNFINISHED, ChunkState, RunState
 from governance.errors import NotFound, WrongState
 from governance.ledger import services as ledger
+from governance.moments import now
 from governance.waivers import services as waivers
 
 CHUNK_SIZE = 50_000
-
-
-def _now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        return cursor.fetchone()[0]
 
 
 def plan_run(*, actor: Actor, directive: Directive, kind: str | None = None) -> Run:
@@ -47,12 +42,12 @@ def plan_run(*, actor: Actor, directive: Directive, kind: str | None = None) -> 
     assert directive.version_in_force is not None
     for former in Run.objects.select_for_update().filter(directive=directive, state__in=UNFINISHED):
         _cancel(actor, former)
-    now = _now()
-    phase = clock.phase(directive, now)
+    moment = now()
+    phase = clock.phase(directive, moment)
     if kind is None:
         kind = RunKind.APPLY if phase in ("effective", "verified") else RunKind.RELEASE
     run = Run.objects.create(
-        kind=kind, directive=directive, version=directive.version_in_force, phase=phase, created_at=now,
+        kind=kind, directive=directive, version=directive.version_in_force, phase=phase, created_at=moment,
         started_by=actor.name,
     )  # fmt: skip
     Chunk.objects.bulk_create(
@@ -68,7 +63,7 @@ def plan_run(*, actor: Actor, directive: Directive, kind: str | None = None) -> 
 
 def _cancel(actor: Actor, run: Run) -> None:
     Chunk.objects.filter(run=run, state=ChunkState.QUEUED).update(state=ChunkState.CANCELLED)
-    run.state, run.finished_at = RunState.CANCELLED, _now()
+    run.state, run.finished_at = RunState.CANCELLED, now()
     run.save(update_fields=["state", "finished_at"])
     ledger.append(
         action="run.cancelled", actor=actor.name, via=actor.via, subject=run.subject, also=[run.directive.subject]
@@ -84,7 +79,7 @@ def _rule(directive: Directive, now: datetime) -> DirectiveRule | None:
 
 def _begin(run_id: int) -> None:
     """Note that work has begun, in a transaction of its own: in the first chunk's, the other workers would wait for it."""
-    Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(state=RunState.RUNNING, started_at=_now())
+    Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(state=RunState.RUNNING, started_at=now())
 
 
 def _hold_running(run_id: int) -> bool:
@@ -121,11 +116,11 @@ def _reconcile(run: Run, chunk: Chunk, worker: str) -> None:
     change = restrictions.reconcile(
         directive_id=directive.pk,
         version_id=directive.version_in_force_id or run.version_id,
-        rule=_rule(directive, _now()),
+        rule=_rule(directive, now()),
         key_from=chunk.key_from,
         key_to=chunk.key_to,
     )
-    chunk.state, chunk.done_at = ChunkState.DONE, _now()
+    chunk.state, chunk.done_at = ChunkState.DONE, now()
     chunk.added, chunk.released, chunk.moved, chunk.people = (
         change.added, change.released, change.moved, change.people,
     )  # fmt: skip
@@ -154,13 +149,13 @@ def finish(*, run_id: int, worker: str = "system:worker") -> bool:
         if run is None or run.state not in (RunState.QUEUED, RunState.RUNNING):
             return False
         directive = Directive.objects.select_related("version_in_force").get(pk=run.directive_id)
-        rule = _rule(directive, _now())
+        rule = _rule(directive, now())
         left = restrictions.drift(directive.pk, rule)
         if left.total or left.due:
             version_id = directive.version_in_force_id or run.version_id
             restrictions.reconcile(directive_id=directive.pk, version_id=version_id, rule=rule)
             left = restrictions.drift(directive.pk, rule)
-        run.state, run.finished_at, run.drift = RunState.FINISHED, _now(), left.total
+        run.state, run.finished_at, run.drift = RunState.FINISHED, now(), left.total
         run.save(update_fields=["state", "finished_at", "drift"])
         totals = run.chunks.aggregate(added=Sum("added"), released=Sum("released"))
         data = {"added": totals["added"] or 0, "released": totals["released"] or 0, "drift": left.total}
@@ -213,7 +208,7 @@ def _repair_one(actor: Actor, reference: str) -> int:
     directive = directives.lock(reference)
     locks.hold_people_still()
     list(Run.objects.select_for_update().filter(directive=directive, state__in=UNFINISHED))
-    rule = _rule(directive, _now())
+    rule = _rule(directive, now())
     found = restrictions.drift(directive.pk, rule)
     if not found.total and not found.due:
         return 0
@@ -227,20 +222,20 @@ def _repair_one(actor: Actor, reference: str) -> int:
 
 def drift_of(directive: Directive) -> Drift:
     """The drift of one directive now; what is only due by the clock is none."""
-    now = _now()
-    if directive.version_in_force_id is None or queries.is_due(directive, now):
+    moment = now()
+    if directive.version_in_force_id is None or queries.is_due(directive, moment):
         return Drift(0, 0)
-    return restrictions.drift(directive.pk, _rule(directive, now))
+    return restrictions.drift(directive.pk, _rule(directive, moment))
 
 
 def measure_drift() -> tuple[Drift, int]:
     """Restrictions against rules over all directives, and how many rows are *due* by the clock and not yet written."""
     missing = extra = due = 0
-    now = _now()
+    moment = now()
     for directive in queries.directives_with_restrictions():
-        found = restrictions.drift(directive.pk, _rule(directive, now))
+        found = restrictions.drift(directive.pk, _rule(directive, moment))
         due += found.due
-        if queries.is_due(directive, now):
+        if queries.is_due(directive, moment):
             due += found.total
             continue
         missing, extra = missing + found.missing, extra + found.extra
@@ -249,7 +244,7 @@ def measure_drift() -> tuple[Drift, int]:
 
 def start_due(*, actor: Actor) -> list[Run]:
     """Start a run for each directive whose phase the clock has changed; expired ones end. Runs again without effect."""
-    found = [_start_if_due(actor, reference) for reference in queries.due(_now())]
+    found = [_start_if_due(actor, reference) for reference in queries.due(now())]
     return [run for run in found if run is not None]
 
 
@@ -257,8 +252,8 @@ def start_due(*, actor: Actor) -> list[Run]:
 def _start_if_due(actor: Actor, reference: str) -> Run | None:
     directive = directives.lock(reference)
     locks.hold_people_still()
-    now = _now()
-    return _follow_clock(actor, directive, now) if queries.is_due(directive, now) else None
+    moment = now()
+    return _follow_clock(actor, directive, moment) if queries.is_due(directive, moment) else None
 
 
 def _follow_clock(actor: Actor, directive: Directive, now: datetime) -> Run:

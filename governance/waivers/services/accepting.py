@@ -9,8 +9,8 @@ from governance.accounts.models import User
 from governance.approvals import services as approvals
 from governance.approvals.queries import why_not
 from governance.directives.models import Directive
-from governance.directives.services import now
 from governance.errors import NotFound, PermissionRefused, WrongState
+from governance.moments import now
 from governance.people import queries as people
 from governance.waivers.models import Acceptance, Condition, ExceptionRequest
 from governance.waivers.services.opening import begin, close, lapse

@@ -16,15 +16,15 @@ from django.db.models.functions import Now
 
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
-from governance.approvals import hours as clock
+from governance.approvals import hours
 from governance.approvals import queries as approvals
 from governance.approvals.models import Delegation
 from governance.directives import services as directives
 from governance.directives.models import Directive, DirectiveVersion, Waivable
-from governance.directives.services import now
 from governance.directives.states import DirectiveState
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.ledger import services as ledger
+from governance.moments import now
 from governance.people import queries as people
 from governance.people.models import Person
 from governance.rules.language import canonical
@@ -91,7 +91,7 @@ def confirm_break_glass(*, actor: Actor, break_glass_id: int, digest: str) -> Wa
         _refuse_own(one, found.person)
     _refuse_unreviewed(found.directive, found.person)
     found.confirmed_by, found.confirmed_via, found.confirmed_at = user, actor.via, moment
-    found.review_due = clock.after(moment, REVIEW_WITHIN, business=True)
+    found.review_due = hours.after(moment, REVIEW_WITHIN, business=True)
     try:
         with transaction.atomic():
             found.save(update_fields=["confirmed_by", "confirmed_via", "confirmed_at", "review_due"])

@@ -15,9 +15,9 @@ from django.db import IntegrityError, transaction
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
 from governance.directives.models import Directive
-from governance.directives.services import now
 from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.ledger import services as ledger
+from governance.moments import now
 from governance.people.models import Person
 from governance.values import Unfit, plain, text
 from governance.waivers import queries

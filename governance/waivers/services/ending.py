@@ -14,9 +14,9 @@ from governance.accounts.actor import Actor
 from governance.directives import content
 from governance.directives import services as directives
 from governance.directives.models import Directive, DirectiveVersion, WaiverPolicy
-from governance.directives.services import now
 from governance.errors import Invalid, NotFound, WrongState
 from governance.ledger import services as ledger
+from governance.moments import now
 from governance.values import Unfit, longest, text
 from governance.waivers import queries
 from governance.waivers.models import Waiver

@@ -13,10 +13,10 @@ from governance.catalog.models import ModelCapability
 from governance.directives import services as directives
 from governance.directives.content import Reader, ScopeLine
 from governance.directives.models import Directive, DirectiveVersion, Waivable
-from governance.directives.services import now
 from governance.directives.states import DirectiveState
 from governance.errors import Invalid, Refused
 from governance.ledger import services as ledger
+from governance.moments import now
 from governance.values import longest
 from governance.waivers import queries
 from governance.waivers.models import Licence, LicenceScope

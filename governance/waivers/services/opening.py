@@ -12,8 +12,8 @@ from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
 from governance.catalog.models import ModelCapability
 from governance.directives.models import Directive, Waivable
-from governance.directives.services import now
 from governance.errors import PermissionRefused, Refused, WrongState
+from governance.moments import now
 from governance.people import queries as people
 from governance.waivers import conditions
 from governance.waivers.models import ExceptionRequest, Licence, Waiver, WaiverCapability

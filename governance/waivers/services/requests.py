@@ -12,10 +12,10 @@ from governance.catalog.models import ModelCapability
 from governance.directives import content
 from governance.directives import services as directives
 from governance.directives.models import Directive, DirectiveVersion, Waivable, WaiverPolicy
-from governance.directives.services import now
 from governance.directives.states import DirectiveState
 from governance.errors import NotFound
 from governance.ledger import services as ledger
+from governance.moments import now
 from governance.rules.language import canonical
 from governance.waivers import limits, queries
 from governance.waivers.attachments import Attached

@@ -14,6 +14,7 @@ from governance.accounts import queries as accounts
 from governance.approvals import queries, services
 from governance.approvals.models import Delegation
 from governance.errors import Invalid, WrongState
+from governance.moments import now
 from governance.values import Unfit, moment
 from governance.web.forms import typed_time
 from governance.web.frames import frame_of
@@ -65,7 +66,7 @@ def _give(request: Visit) -> Delegation:
     to = accounts.find_user(request.POST.get("delegate", "").strip())
     if to is None:
         errors.append(("delegate", "must be the name of an account, such as peter"))
-    starts_at = _moment(request, "starts_at", errors) if request.POST.get("starts_at") else services.now()
+    starts_at = _moment(request, "starts_at", errors) if request.POST.get("starts_at") else now()
     ends_at = _moment(request, "ends_at", errors)
     if not request.POST.get("reason", "").strip():
         errors.append(("reason", "is required"))

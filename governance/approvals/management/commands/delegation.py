@@ -12,6 +12,7 @@ from governance.accounts.queries import find_user
 from governance.approvals import queries, services
 from governance.approvals.models import Delegation
 from governance.errors import Invalid
+from governance.moments import now
 from governance.values import Unfit, moment
 
 
@@ -62,7 +63,7 @@ def _give(actor: Actor, options: dict[str, Any]) -> Delegation:
     to = find_user(options["delegate"])
     if to is None:
         raise Invalid("The delegation is not acceptable.", [("delegate", "must be the name of an account")])
-    starts_at = _time("from", options["starts_at"]) if options["starts_at"] else services.now()
+    starts_at = _time("from", options["starts_at"]) if options["starts_at"] else now()
     return services.delegate(
         actor=actor, to=to, starts_at=starts_at, ends_at=_time("until", options["ends_at"]), reason=options["reason"]
     )
