@@ -16,6 +16,13 @@ from django.db import models
 from django.db.models import Q
 
 from governance.accounts import object_models
+from governance.directives.guards import (
+    DIRECTIVE_SECOND_PERSON,
+    EMERGENCY_OWED,
+    VERIFY_CLOCK,
+    VERSION_KEEPS_APPROVAL,
+    VERSION_SECOND_PERSON,
+)
 from governance.directives.states import (
     DIRECTIVE_TRANSITIONS,
     IN_PREPARATION,
@@ -100,6 +107,8 @@ class Directive(models.Model):
     # The policy epoch that began when the version in force took force: whoever was answered from it has seen it.
     epoch_in_force = models.BigIntegerField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # The approval by which it was suspended, resumed or rescinded last: none serves twice.
+    moved_by = models.ForeignKey("approvals.Request", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     # The verify clock (CONTRACTS.md, *Who is covered*): a deadline while it runs, what is left of it while suspended.
     verify_deadline = models.DateTimeField(null=True, blank=True)
     verify_remaining = models.DurationField(null=True, blank=True)
@@ -128,6 +137,9 @@ class Directive(models.Model):
         triggers = [
             pgtrigger.FSM(name="directive_states", field="state", transitions=_transitions(DIRECTIVE_TRANSITIONS)),
             pgtrigger.Protect(name="directive_keep", operation=pgtrigger.Delete),
+            DIRECTIVE_SECOND_PERSON,
+            EMERGENCY_OWED,
+            VERIFY_CLOCK,
             _never_emptied("directive"),
         ]
 
@@ -179,7 +191,7 @@ _CONTENT = (
     "effect", "on_unknown_then", "on_unknown_hours", "waivable", "include_derived", "rule", "expanded_rule",
     "legal_basis", "effective_at", "expires_at", "replaces_id", "waivers", "waivers_days", "waivers_until", "restart_verify",
     "definitions", "digest",
-    "directive_id", "number", "author_id", "writers",
+    "directive_id", "number", "author_id", "writers", "submitter_id", "submitted_at",
 )  # fmt: skip
 _CONTENT_CHANGED = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in _CONTENT)
 
@@ -222,6 +234,9 @@ class DirectiveVersion(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
+    approval = models.OneToOneField(
+        "approvals.Request", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     in_force_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     emergency_reason = models.TextField(blank=True)
@@ -289,28 +304,8 @@ class DirectiveVersion(models.Model):
                 condition=pgtrigger.Condition("NOT (OLD.writers <@ NEW.writers)"),
                 func="RAISE EXCEPTION 'whoever wrote a version stays its writer';",
             ),
-            # Approved by an approved request, none of whose votes is by a writer or the submitter; in force without
-            # approval only as an emergency, which has a reason.
-            pgtrigger.Trigger(
-                name="version_second_person",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Condition("OLD.state <> NEW.state AND NEW.state IN ('approved', 'in_force')"),
-                func="""
-                    IF NEW.state = 'in_force' AND OLD.state <> 'approved' AND NEW.emergency_reason = '' THEN
-                        RAISE EXCEPTION 'a version takes force when it is approved, or in an emergency with its reason';
-                    END IF;
-                    IF NEW.state = 'approved' AND NOT EXISTS (
-                        SELECT 1 FROM approvals_request r JOIN directives_directive d ON d.id = NEW.directive_id
-                         WHERE r.subject = 'directive:' || d.reference AND r.kind LIKE 'directive.activation%'
-                           AND r.state = 'approved' AND r.opened_at >= NEW.submitted_at
-                           AND NOT EXISTS (SELECT 1 FROM approvals_vote v WHERE v.request_id = r.id
-                                           AND (v.approver_id = ANY(NEW.writers) OR v.approver_id = NEW.submitter_id))) THEN
-                        RAISE EXCEPTION 'a version is approved by somebody who neither wrote nor submitted it';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
+            VERSION_SECOND_PERSON,
+            VERSION_KEEPS_APPROVAL,
         ]
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 
 from governance.accounts.actor import Actor
 from governance.approvals import services as approvals
+from governance.approvals.models import Request
 from governance.directives import content
 from governance.directives.acts import act
 from governance.directives.models import (
@@ -243,10 +244,10 @@ def submit(*, actor: Actor, directive: Directive, version: DirectiveVersion) -> 
     record(actor, directive, "submitted", version=version.number, digest=version.digest)
 
 
-def approve(*, actor: Actor, directive: Directive, version: DirectiveVersion) -> None:
-    """Submitted → approved, for a locked directive."""
+def approve(*, actor: Actor, directive: Directive, version: DirectiveVersion, request: Request) -> None:
+    """Submitted → approved, for a locked directive, by its approved request."""
     _move(directive, "approve")
-    version.approved_at = now()
+    version.approved_at, version.approval = now(), request
     _move_version(version, VersionState.APPROVED)
     directive.save(update_fields=["state"])
     record(actor, directive, "approved", version=version.number, digest=version.digest)
@@ -332,30 +333,35 @@ def verify_deadline(
     return moment + timedelta(hours=stated.on_unknown_hours or 0)
 
 
-def suspend(*, actor: Actor, directive: Directive, reason: str) -> None:
-    """Active → suspended, for a locked directive. Suspension stops the verify clock."""
+def suspend(*, actor: Actor, directive: Directive, request: Request) -> None:
+    """Active → suspended, for a locked directive, by its approved request. Suspension stops the verify clock."""
     _move(directive, "suspension")
+    directive.moved_by = request
     if directive.verify_deadline is not None:
         directive.verify_remaining = max(directive.verify_deadline - now(), timedelta(0))
         directive.verify_deadline = None
     directive.save()
-    record(actor, directive, "suspended", reason=reason)
+    record(actor, directive, "suspended", reason=request.reason)
 
 
-def resume(*, actor: Actor, directive: Directive, reason: str) -> None:
-    """Suspended → active, for a locked directive. The verify clock runs on with what was left."""
+def resume(*, actor: Actor, directive: Directive, request: Request) -> None:
+    """Suspended → active, for a locked directive, by its approved request. The verify clock runs on with what was left."""
     _move(directive, "resumption")
+    directive.moved_by = request
     if directive.verify_remaining is not None:
         directive.verify_deadline = now() + directive.verify_remaining
         directive.verify_remaining = None
     directive.save()
-    record(actor, directive, "resumed", reason=reason)
+    record(actor, directive, "resumed", reason=request.reason)
 
 
-def end(*, actor: Actor, directive: Directive, state: DirectiveState, reason: str) -> None:
+def end(
+    *, actor: Actor, directive: Directive, state: DirectiveState, reason: str, request: Request | None = None
+) -> None:
     """Active or suspended → rescinded or expired, for a locked directive; its version in force has ended.
 
-    What was asked about it is set aside, and a version that was on its way is withdrawn: it could never take force.
+    ``request`` is the approved rescission; the clock, or a version in force that replaces it, needs none. What was asked
+    about it is set aside, and a version that was on its way is withdrawn: it could never take force.
     """
     moment = now()
     _move(directive, "expiry" if state == DirectiveState.EXPIRED else "rescission")
@@ -368,6 +374,8 @@ def end(*, actor: Actor, directive: Directive, state: DirectiveState, reason: st
         _move_version(pending, VersionState.WITHDRAWN)
     if directive.to_be_confirmed:
         directive.confirm_by = None
+    if request is not None:
+        directive.moved_by = request
     directive.ended_at = moment
     directive.save()
     record(actor, directive, str(directive.state), reason=reason)

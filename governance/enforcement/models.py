@@ -60,7 +60,7 @@ class StoredPreview(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        triggers = [pgtrigger.Protect(name="stored_preview_keep", operation=pgtrigger.Delete)]
+        triggers = [pgtrigger.Protect(name="stored_preview_keep", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
         return self.fingerprint

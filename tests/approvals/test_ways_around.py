@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from tests.approvals.directive_ways import DIRECTIVE_STATEMENTS
 from tests.approvals.doors import DOORS, Attempt, state_of_everything
 from tests.approvals.other_ways import ACTS, STATEMENTS
 from tests.approvals.program_ways import PROGRAM_ACTS
@@ -64,7 +65,9 @@ def test_no_act_around_a_decision_gets_around_it(words: str, act: Any, clock: Cl
 
 
 @pytest.mark.parametrize(
-    ("words", "act"), [(each[0], each[2]) for each in STATEMENTS], ids=lambda each: getattr(each, "__name__", "")
+    ("words", "act"),
+    [(each[0], each[2]) for each in (*STATEMENTS, *DIRECTIVE_STATEMENTS)],
+    ids=lambda each: getattr(each, "__name__", ""),
 )
 def test_no_statement_gets_around_it(words: str, act: Any, clock: Clock) -> None:
     act(clock)
@@ -75,7 +78,8 @@ def rows() -> list[tuple[str, str, str]]:
     ways = [(way.words, way.services, way.database) for way in WAYS]
     acts = [(words, services, "not its to know: the act approves nothing") for words, services, _ in ACTS]
     acts += [(words, services, database) for words, services, database, _ in PROGRAM_ACTS]
-    return ways + acts + [(words, "no service does it", database) for words, database, _ in STATEMENTS]
+    statements = (*STATEMENTS, *DIRECTIVE_STATEMENTS)
+    return ways + acts + [(words, "no service does it", database) for words, database, _ in statements]
 
 
 def test_the_list_in_the_documentation_is_the_one_that_is_tried() -> None:

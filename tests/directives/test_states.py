@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from governance.accounts.models import User
 from governance.approvals import queries as approvals
+from governance.approvals.models import Request
 from governance.directives import services as directives
 from governance.directives.content import DirectiveStatement, VersionStatement
 from governance.directives.models import Directive, DirectiveVersion
@@ -82,12 +83,12 @@ def test_a_request_about_a_directive_that_was_replaced_waits_in_no_inbox(act_as:
 
 
 def test_an_act_in_a_state_the_table_does_not_have_is_refused_in_words(act_as: Any, in_force: Any) -> None:
-    directive = find()
+    directive, request = find(), Request.objects.get()
     with transaction.atomic(), pytest.raises(WrongState, match="is active; it cannot be resumed"):
-        directives.resume(actor=act_as("lucia"), directive=directive, reason="x")
+        directives.resume(actor=act_as("lucia"), directive=directive, request=request)
     version = directive.version_in_force
     with transaction.atomic(), pytest.raises(WrongState, match="Version 1 .* is in force; it cannot become approved"):
-        directives.approve(actor=act_as("lucia"), directive=directive, version=version)
+        directives.approve(actor=act_as("lucia"), directive=directive, version=version, request=request)
 
 
 def test_what_a_trigger_refuses_comes_back_as_words(act_as: Any, monkeypatch: pytest.MonkeyPatch) -> None:

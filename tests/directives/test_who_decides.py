@@ -79,7 +79,9 @@ def test_the_database_keeps_every_writer_and_takes_no_approval_from_one(act_as: 
     outcome = approvals.vote(actor=peter, request=request, verdict="approve", content_digest=request.content_digest)
     assert outcome.state == "approved"
     with pytest.raises(DatabaseError, match="neither wrote nor submitted"), transaction.atomic():
-        DirectiveVersion.objects.filter(pk=version.pk).update(state="approved", submitter=peter.user)
+        DirectiveVersion.objects.filter(pk=version.pk).update(
+            state="approved", approval=request, writers=[peter.user.pk]
+        )
 
 
 # -- what was asked ------------------------------------------------------------------------------------------------------------

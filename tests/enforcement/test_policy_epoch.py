@@ -39,7 +39,7 @@ MOVING = {
 """Tables of which every write moves the epoch, with a row that could be added."""
 VERSION = f"UPDATE directives_directiveversion SET {{}} WHERE id = {IN_FORCE}"
 ACTIVE = f"UPDATE directives_directive SET {{}} WHERE reference = '{REFERENCE}'"
-DIRECTIVE = ("title = 'odd'", "reference = 'ODD'", "verify_deadline = now()", "kind = 'pause'", "state = 'suspended'")
+DIRECTIVE = ("title = 'odd'", "kind = 'pause'")
 CONTENT = (
     "rule = 'true'", "expanded_rule = 'true'", "on_unknown_then = 'allow'", "include_derived = NOT include_derived",
     "effect = 'monitor'", "waivable = 'company'", "effective_at = now()", "expires_at = now()", "directive_id = 900001",
@@ -51,6 +51,7 @@ REFUSED = [
     f"UPDATE directives_scopeitem SET capability_id = NULL WHERE version_id = {IN_FORCE}",
     f"DELETE FROM directives_scopeitem WHERE version_id = {IN_FORCE}",
     another("directives_scopeitem", "'capability_id', NULL", f"x.version_id = {IN_FORCE}"),
+    *(ACTIVE.format(change) for change in ("reference = 'ODD'", "verify_deadline = now()", "state = 'suspended'")),
     f"DELETE FROM directives_directive WHERE reference = '{REFERENCE}'",
     "DELETE FROM enforcement_policyepoch",
     "INSERT INTO enforcement_policyepoch (id, value) VALUES (2, 1)",

@@ -152,18 +152,20 @@ def _refuse_unseen(directive: Directive, request: Request) -> None:
 def _carry_out(actor: Actor, directive: Directive, request: Request) -> None:
     act_name = request.kind.removeprefix("directive.").removesuffix(".counsel")
     if act_name == "activation":
-        directives.approve(actor=actor, directive=directive, version=_submitted(directive))
+        directives.approve(actor=actor, directive=directive, version=_submitted(directive), request=request)
     elif act_name == "confirmation":
         directives.confirm(actor=actor, directive=directive)
     else:
         locks.hold_people_still()
         if act_name == "suspension":
-            directives.suspend(actor=actor, directive=directive, reason=request.reason)
+            directives.suspend(actor=actor, directive=directive, request=request)
         elif act_name == "resumption":
-            directives.resume(actor=actor, directive=directive, reason=request.reason)
+            directives.resume(actor=actor, directive=directive, request=request)
             _note_epoch(directive)
         elif act_name == "rescission":
-            directives.end(actor=actor, directive=directive, state=DirectiveState.RESCINDED, reason=request.reason)
+            directives.end(
+                actor=actor, directive=directive, state=DirectiveState.RESCINDED, reason=request.reason, request=request
+            )
         _start(actor, directive)
 
 
@@ -230,11 +232,11 @@ def activate(*, actor: Actor, reference: str, emergency: bool = False, reason: s
         version = _ready_emergency(actor, directive, reason.strip())
     else:
         version = _ready_approved(directive)
-    if version.replaces_id is not None:
-        _replace(actor, directive, version)
     directives.put_in_force(
         actor=actor, directive=directive, version=version, emergency_reason=reason.strip() if emergency else ""
     )
+    if version.replaces_id is not None:
+        _replace(actor, directive, version)
     waivers.settle_waivers(actor=actor, directive=directive, version=version)
     run = _start(actor, directive)
     previews.forget_members(directive)
