@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import transaction
 
 from governance.accounts.models import User
 from governance.accounts.rights import BREAK_GLASS
+from governance.directives import services as directives
 from governance.enforcement.decision import decide
 from governance.enforcement.services import lifecycle
 from governance.enforcement.services.waivers import renew_waiver
@@ -69,3 +72,24 @@ def test_acceptance_against_a_version_that_ends_waivers_leaves_none(committed: N
     refusals(at_once(lambda: accept(act_as, request), lambda: lifecycle.activate(actor=lucia, reference=REFERENCE)))
     assert decide("p009", "fable-5", "use").code == "directive"
     assert not Waiver.objects.filter(ended_at=None).exists()
+
+
+def test_a_confirmation_and_whoever_refers_to_its_account_meanwhile_do_not_wait_for_each_other(
+    committed: None, act_as: Any
+) -> None:
+    """A request about the directive keeps the accounts that it covers: rows that refer to them."""
+    put_in_force(act_as)
+    activate(act_as, waivable="company")
+    asked, maren = ask(act_as("idris")), act_as("maren")
+
+    def refer() -> None:
+        with transaction.atomic():
+            directives.lock(REFERENCE)
+            time.sleep(1)
+            list(User.objects.raw("SELECT * FROM accounts_user WHERE id = %s FOR KEY SHARE", [maren.user.pk]))
+
+    def confirm_meanwhile() -> Any:
+        time.sleep(0.3)
+        return confirm(maren, asked)
+
+    assert [type(done).__name__ for done in at_once(refer, confirm_meanwhile)] == ["NoneType", "Waiver"]

@@ -92,14 +92,16 @@ def _accounts(actor: Actor, about: str) -> User:
     if actor.user is None:
         raise PermissionRefused("A decision needs an account.")
     names = {actor.user.username, about} - {""}
-    locked = {user.pk: user for user in User.objects.select_for_update().filter(username__in=names).order_by("pk")}
+    # Not FOR UPDATE: whoever shares the people lock may be writing a row that refers to the account.
+    found = User.objects.select_for_update(no_key=True).filter(username__in=names).order_by("pk")
+    locked = {user.pk: user for user in found}
     return locked[actor.user.pk]
 
 
 def _account(actor: Actor) -> User:
     if actor.user is None:
         raise PermissionRefused("A decision needs an account.")
-    return User.objects.select_for_update().get(pk=actor.user.pk)
+    return User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
 
 
 def _find(what: str, key: str) -> HeldPerson | HeldOrganisation:

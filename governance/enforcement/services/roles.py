@@ -39,7 +39,7 @@ def set_roles(*, actor: Actor, username: str, roles: Sequence[str]) -> Given:
     Raises ``WrongState`` when roles of the account are held already and others would have to wait.
     """
     accounts.require_to_give(actor=actor, username=username, roles=roles)
-    user = User.objects.select_for_update().filter(username=username).first()
+    user = User.objects.select_for_update(no_key=True).filter(username=username).first()
     if user is None:
         raise NotFound(f"There is no account {username}.")
     locks.change_people()
@@ -106,7 +106,7 @@ def deciding() -> set[str]:
 
 def put(actor: Actor, username: str, before: Sequence[str], proposed: Sequence[str]) -> None:
     """Put held roles in force. Raises ``WrongState`` when the account is not what it was when they were proposed."""
-    user = User.objects.select_for_update().get(username=username)
+    user = User.objects.select_for_update(no_key=True).get(username=username)
     if not user.is_active or sorted(user.roles()) != sorted(before):
         raise WrongState(
             f"The account {username} has changed since this was proposed. Refuse it, and have it proposed again."

@@ -70,8 +70,9 @@ def confirm_break_glass(*, actor: Actor, break_glass_id: int, digest: str) -> Wa
 
     Everybody who would have approved it is told in the same transaction, and a review falls due.
     """
-    user = _few(actor)
+    actor.require("break_glass")
     found = lock(break_glass_id)
+    user = _few(actor)
     _waivable(found.directive)
     if found.confirmed_at is not None:
         raise WrongState(f"It was opened already, with {found.confirmed_by}.")
@@ -178,7 +179,9 @@ def lock(break_glass_id: int) -> BreakGlass:
 
 
 def _account(actor: Actor) -> User:
-    user = User.objects.select_for_update().filter(pk=actor.user.pk, is_active=True).first() if actor.user else None
+    # Not FOR UPDATE: whoever holds the directive may be writing a row that refers to the account.
+    locked = User.objects.select_for_update(no_key=True)
+    user = locked.filter(pk=actor.user.pk, is_active=True).first() if actor.user else None
     if user is None:
         raise PermissionRefused("It takes an account that is active.")
     return user
