@@ -134,7 +134,8 @@ def conflict_of(user: User, request: Request) -> Refusal | None:
     party = parties(request).values("pk")
     held = _ran_since(request.opened_at).filter(delegate=user, principal__in=party).select_related("principal").first()
     if held is not None:
-        text = f"You cannot decide this one. You decide for {held.principal}, who asked for it or benefits from it."
+        # Not why: that a directive covers somebody is theirs to know.
+        text = f"You cannot decide this one. You decide for {held.principal}, who may not decide it, and count as them."
         return Refusal("delegate_of_party", text)
     return None
 

@@ -66,7 +66,7 @@ def _without_conflict(requester: User, about: Collection[str]) -> QuerySet[User]
         principal__in=party.values("pk"), revoked_at=None, starts_at__lte=Now(), ends_at__gt=Now()
     )
     return (
-        User.objects.filter(is_active=True)
+        eligibility.without_administrators(User.objects.filter(is_active=True))
         .exclude(pk__in=party.values("pk"))
         .exclude(pk__in=running.values("delegate_id"))
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from governance.accounts.actor import Actor
 from governance.accounts.models import User
+from governance.approvals import eligibility
 from governance.approvals import queries as approvals
 from governance.approvals.models import Request
 from governance.approvals.services import ConflictSpec, Relations
@@ -27,22 +30,38 @@ def writers(directive: Directive, version: DirectiveVersion) -> list[ConflictSpe
 
 
 def covered(actor: Actor, directive: Directive, request: Request) -> str | None:
-    """Nobody who is covered by a directive decides on its suspension, rescission or narrowing: asked again at the vote.
+    """Nobody who is covered by a directive decides on its suspension, rescission or narrowing, nor anybody for them: asked again
+    at the vote.
 
     A directive whose rule is ``true``, such as a pause, covers everybody alike; it could never end if that were a conflict
     (docs/decisions/0005). A suspended one is looked at too, and one that still waits to learn whether it covers somebody.
     """
-    person = people.person_of(actor.user) if actor.user else None
-    if person is None:
+    if actor.user is None:
         return None
     version = None
     if request.kind.startswith("directive.activation"):
         version = directive.versions.select_related("directive", "replaces").get(state=VersionState.SUBMITTED)
+    rules = _watched(directive, request.kind, version)
+    found = _covers(rules, actor.user)
+    if found is not None:
+        return f"You cannot decide this one. {found.reference} covers you."
+    principal = eligibility.standing(actor.user, request).on_behalf_of if rules else None
+    if principal is not None and _covers(rules, principal) is not None:
+        # Not why: that a directive covers somebody is theirs to know.
+        return f"You cannot decide this one. You decide for {principal}, who may not decide it, and count as them."
+    return None
+
+
+def _covers(rules: Sequence[DirectiveRule], user: User) -> DirectiveRule | None:
+    """The first of the rules that covers the account's person, or may once they have verified."""
+    person = people.person_of(user)
+    if person is None or not rules:
+        return None
     subject, _ = subject_and_policy(person.pk)
-    for rule in _watched(directive, request.kind, version):
+    for rule in rules:
         truth = rule_truth(rule, subject)
         if truth is True or (truth is None and rule.on_unknown != OnUnknown.ALLOW):
-            return f"You cannot decide this one. {rule.reference} covers you."
+            return rule
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -48,6 +49,12 @@ def test_the_requester_and_whom_it_is_about_are_left_out(in_force: Any) -> None:
     assert [str(user) for user in ahead(4, 8)[-1].people] == [str(User.objects.get(username="maren"))]
     assert not ahead(4, 8, person="p001")[-1].people
     assert not ahead(4, 8, requester="maren")[-1].people
+
+
+def test_an_administrator_with_the_role_is_left_out_as_nobody_who_gives_roles_decides(in_force: Any) -> None:
+    User.objects.get(username="maren").groups.add(Group.objects.get(name="administrator"))
+    (*_, last) = ahead(4, 8)
+    assert (last.people, last.fillable) == ([], False)
 
 
 def test_a_stage_that_nobody_could_fill_is_said_before_it_is_refused(act_as: Any, in_force: Any) -> None:

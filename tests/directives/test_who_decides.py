@@ -78,10 +78,12 @@ def test_the_database_keeps_every_writer_and_takes_no_approval_from_one(act_as: 
     peter = act_as("peter")
     outcome = approvals.vote(actor=peter, request=request, verdict="approve", content_digest=request.content_digest)
     assert outcome.state == "approved"
-    with pytest.raises(DatabaseError, match="neither wrote nor submitted"), transaction.atomic():
-        DirectiveVersion.objects.filter(pk=version.pk).update(
-            state="approved", approval=request, writers=[peter.user.pk]
-        )
+    for match, changes in (
+        ("immutable", {"submitter": peter.user}),
+        ("neither wrote nor submitted", {"approval": None}),
+    ):
+        with pytest.raises(DatabaseError, match=match), transaction.atomic():
+            DirectiveVersion.objects.filter(pk=version.pk).update(state="approved", **{"approval": request} | changes)
 
 
 # -- what was asked ------------------------------------------------------------------------------------------------------------
@@ -149,6 +151,24 @@ def test_whom_a_suspended_directive_covers_does_not_end_it(citizenships: Any, ac
     with pytest.raises(PermissionRefused, match="covers you"):
         vote(act_as, "idris")
     vote(act_as, "maren")
+    assert find().state == "rescinded"
+
+
+def test_nobody_decides_for_somebody_who_came_to_be_covered_and_nobody_is_told_why(act_as: Any, in_force: Any) -> None:
+    asked, moment = ask(act_as, "rescission"), timezone.now()
+    tomas, peter = (User.objects.get(username=name) for name in ("tomas", "peter"))
+    approvals.delegate(
+        actor=act_as("peter"), to=tomas, starts_at=moment, ends_at=moment + timedelta(days=1), reason="away"
+    )
+    assert approval_queries.why_not(tomas, asked) is None
+    Person.objects.filter(email=peter.email).update(citizenships=["FR"])
+    with pytest.raises(
+        PermissionRefused, match="You decide for Peter Osei, who may not decide it, and count as them"
+    ) as refused:
+        vote(act_as, "tomas")
+    assert "cover" not in refused.value.reason
+    Person.objects.filter(email=peter.email).update(citizenships=["US"])
+    vote(act_as, "tomas")
     assert find().state == "rescinded"
 
 
