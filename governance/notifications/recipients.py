@@ -17,6 +17,7 @@ from governance.approvals.models import CommentKind, Delegation, Request, Reques
 from governance.approvals.states import RequestState, StageState
 from governance.communications.models import Announcement
 from governance.communications.states import AnnouncementState
+from governance.enforcement.held_models import ROLES, HeldChange, kind_in_words
 from governance.ledger.models import OutboxEvent
 from governance.notifications import of_waivers
 from governance.notifications.models import Kind, Notification
@@ -114,6 +115,20 @@ def _held(payload: dict[str, Any]) -> Iterable[Told]:
         yield Told(user_id, Kind.DECISION, "held:", title)
 
 
+def _held_proposed(payload: dict[str, Any]) -> Iterable[Told]:
+    """Those who may decide about a change of the catalog or of an account's roles, while it is held."""
+    what, key = payload.get("what", ""), payload.get("id", "")
+    if not HeldChange.objects.filter(what=what, key=key).exists():
+        return
+    able = accounts.with_right("confirm_held")
+    if what == ROLES:
+        able |= accounts.with_right("administer")
+        able = able.exclude(username=key)
+    title = f"A held change waits for a second person: {kind_in_words(what).lower()} {key}"[:300]
+    for user_id in able.values_list("pk", flat=True):
+        yield Told(user_id, Kind.DECISION, "held:", title)
+
+
 def _held_decided(payload: dict[str, Any], words: str) -> Iterable[Told]:
     """Whoever proposed it, where that was an account."""
     proposer = User.objects.filter(username=payload.get("proposed_by"), is_active=True).first()
@@ -144,6 +159,7 @@ _TELL: dict[str, Callable[[dict[str, Any]], Iterable[Told]]] = {
     **dict.fromkeys(("approval.commented", "approval.asked_back", "approval.answered"), _said),
     **dict.fromkeys(("delegation.begun", "delegation.revoked"), _delegated),
     "people.imported": _held,
+    "held_change.proposed": _held_proposed,
     "held_change.confirmed": lambda payload: _held_decided(payload, "Your change of {what} {id} was confirmed; it is in force"),
     "held_change.refused": lambda payload: _held_decided(payload, "Your change of {what} {id} was refused"),
     "announcement.begun": _messages_held,

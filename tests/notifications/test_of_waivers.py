@@ -18,9 +18,11 @@ from governance.accounts.models import User
 from governance.accounts.object_services import give
 from governance.accounts.services import deactivate
 from governance.approvals.services import delegate, revoke
+from governance.enforcement.models import HeldChange
 from governance.enforcement.services.exceptions import ask_for_exception
 from governance.enforcement.services.held import decide as decide_held
 from governance.enforcement.services.people import import_people
+from governance.enforcement.services.roles import create_account, set_roles
 from governance.ledger import queries as outbox
 from governance.ledger.models import OutboxEvent
 from governance.notifications import recipients, services
@@ -266,6 +268,27 @@ def test_held_changes_call_those_who_may_confirm_and_the_proposer_reads_the_outc
     decide_held(actor=act_as("peter"), what="person", key="p009", verdict="refuse", seen=seen)
     assert told("held_change.refused") == {"teo": "Your change of person p009 was refused"}
     assert told("people.imported") == {}  # nothing waits any more
+
+
+def test_held_roles_call_those_who_may_confirm_and_the_proposer_reads_the_outcome(
+    act_as: Any, in_force: Any, machine: Any
+) -> None:
+    create_account(
+        actor=machine, username="adam", email="adam@example.net", full_name="A", roles=["administrator"], password=PASSWORD
+    )  # fmt: skip
+    if HeldChange.objects.filter(key="adam").exists():
+        decide_held(actor=act_as("idris"), what="roles", key="adam", verdict="confirm", seen=_proposed("adam"))
+    set_roles(actor=act_as("admin"), username="tomas", roles=["operator", "executive"])
+    found = told("held_change.proposed")
+    assert set(found) == {"adam", "idris", "peter", "teo"}  # admin did it, and tomas gets it
+    assert set(found.values()) == {"A held change waits for a second person: roles of an account tomas"}
+    decide_held(actor=act_as("idris"), what="roles", key="tomas", verdict="refuse", seen=_proposed("tomas"))
+    assert told("held_change.refused") == {"admin": "Your change of roles tomas was refused"}
+    assert told("held_change.proposed") == {}  # nothing waits any more
+
+
+def _proposed(key: str) -> str:
+    return HeldChange.objects.get(key=key).proposed_at.isoformat()
 
 
 def test_every_topic_that_is_published_was_decided_about(

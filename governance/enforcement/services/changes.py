@@ -201,4 +201,7 @@ def _record(actor: Actor, held: HeldChange, act: str) -> None:
         action=f"held_change.{act}", actor=actor.name, via=actor.via, subject=held.subject,
         data={"what": held.what, "proposed_by": held.proposed_by, **digests},
     )  # fmt: skip
-    ledger.publish(topic=f"held_change.{act}", key=held.subject, payload={"what": held.what, "id": held.key})
+    ledger.publish(
+        topic=f"held_change.{act}", key=held.subject,
+        payload={"what": held.what, "id": held.key, "proposed_by": held.proposed_by, "by": actor.name},
+    )  # fmt: skip
