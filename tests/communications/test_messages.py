@@ -12,9 +12,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from governance.communications import queries, services
-from governance.communications.models import Announcement, Audience, Message, Told
+from governance.communications.models import Announcement, Audience, Message, Release, Told
 from governance.communications.services.planning import release_due
 from governance.communications.states import AnnouncementState, MailState
+from governance.directives import services as directives
 from governance.enforcement.services import lifecycle, runs
 from governance.errors import Invalid, PermissionRefused, WrongState
 from governance.ledger.models import Entry
@@ -310,6 +311,16 @@ Subject: x
 y
 --b--
 """.encode()
+
+
+def test_the_messages_of_the_next_version_are_held_apart_from_those_that_are_held_now(
+    in_force_later: Any, act_as: Any
+) -> None:
+    held = Announcement.objects.get().hold_until
+    directives.draft_new_version(actor=act_as("anjali"), reference=REFERENCE)
+    until = now() + timedelta(hours=9)
+    services.hold(actor=act_as("lucia"), reference=REFERENCE, number=2, until=until)
+    assert (Announcement.objects.get().hold_until, Release.objects.get(version__number=2).hold_until) == (held, until)
 
 
 @pytest.fixture

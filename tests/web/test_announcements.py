@@ -105,8 +105,12 @@ def test_a_correction_keeps_what_was_typed_and_goes_to_those_who_got_it(
     refused = client.post(f"/announcements/{first.pk}/act", typed)
     assert refused.status_code == 422
     assert "The date was wrong." in refused.content.decode()
-    assert client.post(f"/announcements/{first.pk}/act", typed | {"seen": "1", "subject": "x"}).status_code == 409
+    refused = client.post(f"/announcements/{first.pk}/act", typed | {"seen": "1", "subject": "x"})
+    assert refused.status_code == 409
+    assert "The date was wrong." in refused.content.decode()
     assert client.post(f"/announcements/{first.pk}/act", typed | {"subject": "A correction"}).status_code == 302
+    twice = client.post(f"/announcements/{first.pk}/act", typed | {"subject": "A correction"})
+    assert "was sent already" in twice.content.decode()
     correction = Announcement.objects.get(occasion="correction")
     assert correction.messages.count() == got
     assert "Corrects" in text_of(client.get(f"/announcements/{correction.pk}/"))
@@ -150,3 +154,13 @@ def test_the_page_asks_a_bounded_number_of_questions(
     with CaptureQueriesContext(connection) as captured:
         assert client.get(ADDRESS).status_code == 200
     assert len(captured) <= 48, len(captured)
+
+
+def test_whoever_steers_no_messages_is_not_told_which_there_are(
+    sign_in: Callable[[str], Client], in_force: Any, machine: Any
+) -> None:
+    tell(machine)
+    for number in (Announcement.objects.get().pk, 999_999):
+        for act in ("stop", "release", "correct", "again"):
+            answer = sign_in("wei").post(f"/announcements/{number}/act", {"act": act, "reason": "x"})
+            assert answer.status_code == 403, (number, act)

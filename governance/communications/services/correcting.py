@@ -28,7 +28,8 @@ def correct(*, actor: Actor, announcement_id: int, audience: str, subject: str, 
     """Send a correction to exactly the people of one audience who got an announcement's messages, whatever holds for them now.
 
     ``seen`` is how many the page said they are. Raises ``WrongState`` for an announcement that is still being written or told
-    nobody, or when there are more of them by now; ``Invalid`` with the field for words that cannot be sent.
+    nobody, when there are more of them by now, or the same words went to them already; ``Invalid`` with the field for words
+    that cannot be sent.
     """
     require_prepare(actor)
     if audience not in Audience.values:
@@ -43,6 +44,8 @@ def correct(*, actor: Actor, announcement_id: int, audience: str, subject: str, 
     if got != seen:
         raise WrongState(f"It goes to {got:,} people, not to {seen:,}. Look at the page again.")
     texts = {audience: {"subject": text.subject, "body": text.body}}
+    if Announcement.objects.filter(corrects=first, texts=texts).exists():
+        raise WrongState("This correction was sent already, in these words.")
     moment = now()
     correction = Announcement.objects.create(
         directive=first.directive, version=first.version, occasion=Occasion.CORRECTION, corrects=first,

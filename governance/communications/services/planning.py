@@ -74,7 +74,7 @@ def hold(*, actor: Actor, reference: str, number: int, until: datetime | None) -
     """
     require_prepare(actor)
     directive, version = _version(reference, number)
-    held = Announcement.objects.filter(directive=directive, state=AnnouncementState.HELD).first()
+    held = Announcement.objects.filter(version=version, state=AnnouncementState.HELD).first()
     if until is not None and not now() < until <= now() + LONGEST_HOLD:
         raise Invalid("Messages are not held until then.", [("until", "lies in the next seven days")])
     if held is not None:
@@ -115,8 +115,9 @@ def stop(*, actor: Actor, announcement_id: int, reason: str) -> Announcement:
     """
     if actor.user is None:
         raise PermissionRefused("Messages are stopped by an account.")
+    require_prepare(actor)
     announcement = lock(announcement_id)
-    if announcement.state == AnnouncementState.HELD or not actor.has("activate_directives"):
+    if announcement.state == AnnouncementState.HELD:
         actor.require("release_messages")
     if not reason.strip():
         raise Invalid("Say why people are not to be told.", [("reason", "is required")])

@@ -13,11 +13,11 @@ from governance.communications import queries, services, wordings
 from governance.communications.models import Announcement, Audience
 from governance.communications.services.common import may_prepare
 from governance.enforcement.services import looks
-from governance.errors import Invalid, NotFound
+from governance.errors import Invalid, NotFound, WrongState
 from governance.ledger import queries as ledger
 from governance.values import Unfit, moment
 from governance.web.forms import typed_time
-from governance.web.http import Visit
+from governance.web.http import Visit, status_of
 from governance.web.listing import Listing, contains
 from governance.web.views.directives import head
 
@@ -121,10 +121,11 @@ def detail(request: Visit, announcement_id: int) -> HttpResponse:
     return _detail(request, announcement_id)
 
 
-def _detail(request: Visit, announcement_id: int, errors: list[tuple[str, str]] | None = None) -> HttpResponse:
+def _detail(request: Visit, announcement_id: int, refused: Invalid | WrongState | None = None) -> HttpResponse:
     """One announcement; who is named among what came back makes it a look that is logged."""
     request.actor.require("view_covered")
     announcement = _find(announcement_id)
+    errors = refused and ((isinstance(refused, Invalid) and list(refused.errors)) or [("", refused.reason)])
     looks.record_look(actor=request.actor, what="messages that came back", subject=announcement.directive.subject)
     context = _live(request, announcement) | {
         "page": CAME_BACK.page(request, queries.not_delivered(announcement)),
@@ -135,7 +136,7 @@ def _detail(request: Visit, announcement_id: int, errors: list[tuple[str, str]] 
         "typed": request.POST if errors else {},
         "anchors": ["subject", "body", "reason"],
     }
-    return render(request, "announcements/detail.html", context, status=422 if errors else 200)
+    return render(request, "announcements/detail.html", context, status=status_of(refused) if refused else 200)
 
 
 def live(request: Visit, announcement_id: int) -> HttpResponse:
@@ -152,8 +153,8 @@ def act(request: Visit, announcement_id: int) -> HttpResponse:
         raise Invalid("There is no such act.")
     try:
         leads_to, words = _ACTS[name](request, announcement_id)
-    except Invalid as refused:
-        return _detail(request, announcement_id, list(refused.errors) or [("", refused.reason)])
+    except (Invalid, WrongState) as refused:
+        return _detail(request, announcement_id, refused)
     messages.success(request, words)
     return redirect("announcement", announcement_id=leads_to)
 
