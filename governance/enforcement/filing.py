@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db.models import QuerySet
+
+from governance.accounts.actor import Actor
 from governance.directives.models import Directive
 from governance.enforcement import policy as policies
 from governance.enforcement.decision import evaluate, people_and_policy
 from governance.enforcement.policy import ModelCapability
 from governance.errors import NotFound
+
+
+def known_to(actor: Actor) -> QuerySet[Directive]:
+    """Directives; for whoever may not view them, those that have been in force: people were told of them."""
+    found = Directive.objects.select_related("version_in_force")
+    return found if actor.has("view_directives") else found.filter(version_in_force__isnull=False)
+
+
+def directive_of(actor: Actor, reference: str) -> Directive:
+    """The directive of that reference. Raises ``NotFound`` for one that the actor does not know."""
+    found = known_to(actor).filter(reference=reference).first()
+    if found is None:
+        raise NotFound(f"There is no directive {reference}.")
+    return found
 
 
 def scope_of(directive: Directive) -> list[ModelCapability]:

@@ -15,7 +15,7 @@ from governance.catalog.models import AIModel, Capability
 from governance.directives.models import Directive
 from governance.enforcement import filing
 from governance.enforcement.policy import ModelCapability
-from governance.errors import Invalid
+from governance.errors import Invalid, Refused
 from governance.people.models import Person
 from governance.waivers import attachments, limits, mitigations, queries
 from governance.waivers.answers import FIRST_MITIGATION, Answers
@@ -107,9 +107,10 @@ def uploaded(files: Sequence[UploadedFile], kept: Sequence[Attached]) -> list[At
     return list(found.values())
 
 
-def errors_of(refusal: Invalid) -> list[tuple[str, str]]:
+def errors_of(refusal: Refused) -> list[tuple[str, str]]:
     """What is wrong, each read without the field beside it."""
-    return [(field, _in_a_sentence(field, words)) for field, words in refusal.errors] or [("", refusal.reason)]
+    errors = refusal.errors if isinstance(refusal, Invalid) else []
+    return [(field, _in_a_sentence(field, words)) for field, words in errors] or [("", refusal.reason)]
 
 
 def _in_a_sentence(field: str, words: str) -> str:

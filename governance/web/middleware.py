@@ -16,9 +16,10 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from governance.accounts.actor import Actor
-from governance.errors import Invalid, NotFound, PermissionRefused, Refused, WrongState
+from governance.errors import Refused
 from governance.ledger.context import log_context
 from governance.web.frames import frame_of
+from governance.web.http import status_of
 from governance.web.views.errors import bad_request
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,200}")
@@ -56,7 +57,6 @@ class SignedInMiddleware(LoginRequiredMiddleware):
 
 
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
-_STATUS: dict[type[Refused], int] = {NotFound: 404, PermissionRefused: 403, WrongState: 409, Invalid: 422}
 
 
 class ActorMiddleware:
@@ -88,7 +88,7 @@ class ActorMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, Refused):
             return None
-        status = _STATUS.get(type(error), 409)
+        status = status_of(error)
         if request.headers.get("HX-Request") == "true":
             response = render(request, "errors/partial.html", {"title": error.reason}, status=status)
             response["HX-Reselect"] = "unset"  # a list that takes its rows out of the answer shows the refusal whole

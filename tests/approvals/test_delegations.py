@@ -90,7 +90,8 @@ def test_what_is_wrong_with_a_delegation_is_said_by_field(db: None) -> None:
     moment = now()
     cases = [
         ({"to": user("peter")}, "delegate"), ({"ends_at": moment - timedelta(hours=1)}, "ends_at"),
-        ({"ends_at": moment + timedelta(days=61)}, "ends_at"), ({"reason": "  "}, "reason"), ({"reason": "x" * 201}, "reason"),
+        ({"ends_at": moment + timedelta(days=61)}, "ends_at"),
+        ({"starts_at": moment - timedelta(hours=1)}, "starts_at"), ({"reason": "  "}, "reason"), ({"reason": "x" * 201}, "reason"),
     ]  # fmt: skip
     for changes, field in cases:
         values = {

@@ -91,8 +91,11 @@ def test_indirect_reports_count_and_nobody_files_for_themselves(act_as: Any, in_
     ],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], reason: str, act_as: Any, in_force: Any) -> None:
-    with pytest.raises(Invalid, match=reason):
+    with pytest.raises(Invalid, match=reason) as refusal:
         file(act_as("hana"), **changes)
+    named = {"items": "capabilities"}
+    assert {field for field, _ in refusal.value.errors} <= {named.get(field, field) for field in changes}
+    assert refusal.value.errors, "the field is named"
     assert not ExceptionRequest.objects.exists()
 
 

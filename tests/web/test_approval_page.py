@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,8 +17,10 @@ from governance.accounts.models import User
 from governance.approvals import services as approvals
 from governance.approvals.models import Request
 from governance.enforcement.services import deciding
+from governance.moments import now
 from governance.people.models import Person
 from governance.people.queries import person_of
+from governance.waivers.models import ExceptionRequest
 from tests.approvals.policies import put_in_force as policy
 from tests.clock import moved_clock
 from tests.directives.steps import ask, submit
@@ -44,7 +47,7 @@ def asked(act_as: Any, in_force: Any) -> Request:
 
 
 def delegate(act_as: Any, principal: str, to: str) -> None:
-    moment = approvals.now()
+    moment = now()
     approvals.delegate(
         actor=act_as(principal), to=User.objects.get(username=to), starts_at=moment,
         ends_at=moment + timedelta(days=2), reason="away",
@@ -94,6 +97,14 @@ def test_who_is_covered_is_told_so_before_deciding(act_as: Any, in_force: Any, s
     maren = person_of(User.objects.get(username="maren"))
     Person.objects.filter(pk=maren.pk).update(citizenships=["FR"], permanent_residences=[])
     assert reason(page(sign_in("maren"), asked)) == "conflict"
+
+
+def test_whom_an_exception_is_for_does_not_read_its_reason_on_this_page_either(asked: Request, sign_in: SignIn) -> None:
+    User.objects.get(username="wei").groups.add(Group.objects.get(name="operator"))
+    typed = f'<p class="lead">{ExceptionRequest.objects.get().reason}</p>'
+    assert typed in page(sign_in("idris"), asked).content.decode()
+    answer = page(sign_in("wei"), asked)
+    assert (answer.status_code, typed in answer.content.decode()) == (200, False)
 
 
 def test_a_decision_for_somebody_else_is_announced_and_recorded_as_such(
@@ -161,6 +172,12 @@ def test_a_lead_names_somebody_for_a_stage(asked: Request, sign_in: SignIn) -> N
     assert "Idris is ill" in text
     assert reason(page(sign_in("lucia"), asked)) == ""
     assert act(sign_in("lucia"), asked, act="hand_over", stage=stage.pk, to="tomas", reason="x").status_code == 403
+
+
+def test_who_names_nobody_is_not_told_which_accounts_there_are(asked: Request, sign_in: SignIn) -> None:
+    for name in ("peter", "nobody-of-that-name"):
+        answer = act(sign_in("hana"), asked, act="hand_over", to=name, stage="1", reason="x")
+        assert answer.status_code == 403
 
 
 def test_the_requester_takes_a_request_back(asked: Request, sign_in: SignIn) -> None:

@@ -320,3 +320,19 @@ def test_the_approver_of_an_end_sees_who_begins_to_have_access_again(
         assert "21 people begin to have access again" in page
         assert "people whose citizenships do not include United States" in page
         lifecycle.withdraw(actor=act_as("lucia"), reference=REFERENCE)
+
+
+def test_an_act_that_is_refused_keeps_the_reason_that_was_typed(
+    sign_in: Callable[[str], Client], act_as: Any, in_force: Any
+) -> None:
+    client, address = sign_in("lucia"), f"/directives/{REFERENCE}/act"
+    assert client.post(address, {"act": "rescind", "reason": "withdrawn"}).status_code == 302
+    twice = client.post(address, {"act": "suspend", "reason": "a court has stayed it"})
+    assert twice.status_code == 409
+    assert "is open already" in words(twice)
+    assert 'value="a court has stayed it"' in twice.content.decode()
+    steps.new_version(act_as, rule=False)
+    loosening = client.post(address, {"act": "emergency", "reason": "nobody is to be covered"})
+    assert loosening.status_code == 409
+    assert "would turn from deny to permit" in words(loosening)
+    assert "nobody is to be covered</textarea>" in loosening.content.decode()

@@ -13,7 +13,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from governance.directives import services as directives
+from governance.directives.content import DirectiveStatement, VersionStatement
 from governance.directives.models import Directive
+from governance.enforcement.services import lifecycle
 from governance.waivers.models import ExceptionDraft, ExceptionRequest
 from tests.conftest import REFERENCE
 from tests.waivers.test_attachments import PDF
@@ -183,10 +186,48 @@ def test_an_edit_says_how_many_decisions_it_made_void(sign_in: SignIn, act_as: A
     client.post(address, sent | {"detach": sha256, "days": "13"})
     assert request.attachments.count() == 0
     assert client.post(address, sent | {"days": "99"}).status_code == 422
+    other = file(act_as("hana"), items=[("fable-5", "code-review")])
+    taken = client.post(
+        address, sent | {"item": ["fable-5/use", "fable-5/code-review"], "reason": "weekly, and by night"}
+    )
+    assert (taken.status_code, f"Exception {other.pk} for the same person" in taken.content.decode()) == (409, True)
+    assert "weekly, and by night" in taken.content.decode(), "what was typed stays"
     assert sign_in("maren").get(address).status_code == 403
     assert sign_in("jonas").get(address).status_code == 404
     approve(act_as, request, "idris", "peter")
     assert client.get(address).status_code == 409
+
+
+def test_a_directive_that_never_was_in_force_does_not_exist_for_who_may_not_view_directives(
+    sign_in: SignIn, act_as: Any, in_force: Any
+) -> None:
+    """Nor does any say whether it exists to somebody who can file for nobody."""
+    secret = directives.create_directive(
+        actor=act_as("anjali"), statement=DirectiveStatement("SECRET-1", "Not yet public", VersionStatement(rule=True))
+    )
+    for reference in ("SECRET-1", "NO-SUCH"):
+        hana, wei = sign_in("hana"), sign_in("wei")
+        assert hana.get(NEW, {"directive": reference, "person": "p009"}).status_code == 404
+        for address in (NEW, SAVE):
+            assert hana.post(address, form("p009", directive=reference)).status_code == 404
+            assert wei.post(address, form("p010", directive=reference)).status_code == 403
+        assert wei.get(NEW, {"directive": reference, "person": "p010"}).status_code == 403
+        assert wei.post("/my-access/ask", {"directive": reference, "words": "x"}).status_code == 404
+        assert wei.post(f"/directives/{reference}/act", {"act": "withdraw"}).status_code == 403
+    assert wei.get(NEW, {"directive": REFERENCE, "person": "p010"}).status_code == 403
+    for number in (secret.pk, 999_999):
+        assert hana.get(NEW, {"pick": [f"{number}:p009"]}).status_code == 404
+    assert not ExceptionDraft.objects.exists()
+
+
+def test_what_was_typed_is_kept_when_the_directive_is_suspended_meanwhile(
+    sign_in: SignIn, act_as: Any, in_force: Any
+) -> None:
+    lifecycle.ask(actor=act_as("lucia"), reference=REFERENCE, act="suspension", reason="x")
+    lifecycle.vote(actor=act_as("maren"), reference=REFERENCE, verdict="approve")
+    answer = sign_in("hana").post(NEW, form("p009", reason="The nightly evaluation stops."))
+    assert (answer.status_code, "is not in force" in answer.content.decode()) == (409, True)
+    assert ExceptionDraft.objects.get().values["reason"] == "The nightly evaluation stops."
 
 
 def test_who_lost_access_asks_and_reads_what_became_of_it(sign_in: SignIn, in_force: Any) -> None:

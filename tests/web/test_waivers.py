@@ -152,6 +152,9 @@ def test_two_accounts_open_one_on_the_pages_and_a_third_reviews_it(sign_in: Sign
     assert second.post(f"{address}confirm", {"digest": "x"}).status_code == 409
     assert second.post(f"{address}confirm", {"digest": asked.digest}).status_code == 302
     assert decide("p009", "fable-5", "use").code == "waiver"
+    again = first.post("/break-glass/new", form | {"item": ["fable-5/code-review"], "reason": "Another incident."})
+    assert (again.status_code, b"waits for its review" in again.content) == (409, True)
+    assert b"Another incident." in again.content, "what was typed stays"
     for page in ("/", "/approvals/"):
         assert "was opened without approval" in third.get(page).content.decode(), page
         assert "was opened without approval" not in second.get(page).content.decode(), page

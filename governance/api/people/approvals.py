@@ -120,6 +120,7 @@ def hand_over(request: Call, request_id: int) -> Any:
     """A lead names somebody who may decide a stage, whatever their role."""
     sent = body(request)
     asked = _find(request, request_id)
+    request.actor.require("hand_over_approvals")  # before it is told which accounts there are
     to = accounts.find_user(words(sent, "to", limit=200))
     stage = sent.get("stage")
     if to is None:

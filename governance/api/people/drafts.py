@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from governance.api.people.access import Call, after_key, at, body, how_many, items, words
 from governance.api.people.exceptions import several
-from governance.directives.models import Directive
+from governance.enforcement.filing import directive_of
 from governance.enforcement.services.exceptions import ask_for_exception, file_draft
 from governance.errors import Invalid, NotFound
 from governance.people import queries as people
@@ -67,10 +67,7 @@ def file(request: Call, key: UUID) -> Any:
 
 def _keep(request: Call, key: UUID) -> dict[str, Any]:
     sent = body(request)
-    reference = words(sent, "directive", limit=200)
-    directive = Directive.objects.filter(reference=reference).first()
-    if directive is None:
-        raise NotFound(f"There is no directive {reference}.")
+    directive = directive_of(request.actor, words(sent, "directive", limit=200))
     answers = _answers(sent)
     draft = services.save_draft(
         actor=request.actor, key=key, directive=directive, person_ids=answers.people, values=answers.as_values()

@@ -16,6 +16,7 @@ from governance.moments import now
 from governance.values import Unfit, text
 
 LONGEST = timedelta(days=60)
+_JUST_NOW = timedelta(minutes=5)  # a form that says now takes a while to be sent
 
 
 @transaction.atomic
@@ -29,6 +30,8 @@ def delegate(*, actor: Actor, to: User, starts_at: datetime, ends_at: datetime, 
     errors = []
     if to.pk == user.pk or not to.is_active:
         errors.append(("delegate", "must be another, active account"))
+    if starts_at < moment - _JUST_NOW:
+        errors.append(("starts_at", "lies in the past"))
     if ends_at <= max(starts_at, moment):
         errors.append(("ends_at", "must be later than the beginning, and than now"))
     if ends_at - max(starts_at, moment) > LONGEST:

@@ -136,9 +136,9 @@ def _named(person: Person, refusal: Refused, *, alone: bool) -> Iterable[tuple[s
     """A refusal by field; what concerns one of several people names them."""
     errors = refusal.errors if isinstance(refusal, Invalid) else []
     for field, words in errors or [("", refusal.reason)]:
-        if field in _SHARED or (alone and field):
+        if field in _SHARED or (alone and field not in ("", "person")):
             yield field, words
-        elif alone:
+        elif alone or field == "person":
             yield f"person-{person.pk}", words
         else:
             yield f"person-{person.pk}", f"{person.name}: {f'{field} {words}' if field else words}"
@@ -171,7 +171,7 @@ class _Filing:
         theirs = {person.pk: person for person in may.filter(pk__in=wanted)}
         if len(theirs) < len(wanted):
             raise PermissionRefused(NOT_YOURS)
-        directive = directives.lock(reference)
+        directive = directives.lock(filing.directive_of(actor, reference).reference)
         reading, policy = people_and_policy(wanted)
         rule = policy.directive(directive.pk)
         if rule is None or not rule.counts_at(reading.now):
@@ -235,7 +235,7 @@ def ask_for_exception(*, actor: Actor, reference: str, words: str) -> ExceptionD
     me = people.person_of(actor.user) if actor.user is not None else None
     if me is None:
         raise PermissionRefused("This needs an account that belongs to a person on record.")
-    directive = directives.lock(reference)
+    directive = directives.lock(filing.directive_of(actor, reference).reference)
     version = directive.version_in_force
     lost = filing.lost([me.pk], directive)[me.pk]
     if not lost or version is None:
@@ -252,7 +252,8 @@ def ask_for_exception(*, actor: Actor, reference: str, words: str) -> ExceptionD
 def _refuse_not_covered(rule: DirectiveRule, subject: Subject, person: Person) -> None:
     truth = rule_truth(rule, subject)
     if not (truth is True or (truth is None and rule.unknown_denies_at(subject.now))):
-        raise Invalid(f"{rule.reference} does not cover {person.name}; there is nothing to make an exception from.")
+        words = f"{rule.reference} does not cover {person.name}; there is nothing to make an exception from"
+        raise Invalid("The exception is not acceptable.", [("person", words)])
 
 
 def _items(policy: Policy, rule: DirectiveRule, items: Items) -> list[ModelCapability]:
@@ -262,6 +263,7 @@ def _items(policy: Policy, rule: DirectiveRule, items: Items) -> list[ModelCapab
     for model, capability in dict.fromkeys(items):
         found = policy.model_capabilities.get((model, capability))
         if found is None or found.id not in rule.scope:
-            raise Invalid(f"{model}/{capability} is not in the scope of {rule.reference}.")
+            words = f"{model}/{capability} is not in the scope of {rule.reference}"
+            raise Invalid("The exception is not acceptable.", [("capabilities", words)])
         ids.append(found.id)
     return list(ModelCapability.objects.filter(pk__in=ids).select_related("model", "capability"))

@@ -20,17 +20,16 @@ from governance.directives.models import Directive
 from governance.directives.states import VersionState
 from governance.enforcement import candidates, previews, remarks
 from governance.enforcement.services import deciding, emergencies
-from governance.errors import Invalid, NotFound, PermissionRefused, Refused, WrongState
+from governance.errors import Invalid, NotFound, Refused
 from governance.rules import english, language
 from governance.values import typed_number
 from governance.waivers import conditions, mitigations
 from governance.waivers import queries as exceptions
 from governance.waivers.models import ExceptionRequest
 from governance.web.frames import frame_of
-from governance.web.http import Visit
+from governance.web.http import Visit, status_of
 
 _QUEUE = 8
-_STATUS: dict[type[Refused], int] = {NotFound: 404, PermissionRefused: 403, WrongState: 409, Invalid: 422}
 
 
 def find(request: Visit, request_id: int) -> Request:
@@ -77,19 +76,19 @@ def _page(request: Visit, asked: Request, refused: Refused | None = None) -> Htt
     if refused is not None:
         errors = refused.errors if isinstance(refused, Invalid) else []
         context["errors"] = errors or [("", refused.reason)]
-    context |= _about(asked)
-    status = 200 if refused is None else _STATUS.get(type(refused), 409)
+    context |= _about(request, asked)
+    status = 200 if refused is None else status_of(refused)
     return render(request, "approvals/detail.html", context, status=status)
 
 
 # -- what it is about --------------------------------------------------------------------------------------------------
 
 
-def _about(asked: Request) -> dict[str, Any]:
-    return _ABOUT[asked.subject.partition(":")[0]](asked)
+def _about(request: Visit, asked: Request) -> dict[str, Any]:
+    return _ABOUT[asked.subject.partition(":")[0]](request, asked)
 
 
-def _exception(asked: Request) -> dict[str, Any]:
+def _exception(request: Visit, asked: Request) -> dict[str, Any]:
     found = ExceptionRequest.objects.select_related("person", "directive", "licence", "filer", "version").get(
         pk=asked.subject.partition(":")[2]
     )
@@ -100,10 +99,11 @@ def _exception(asked: Request) -> dict[str, Any]:
         "mitigation": mitigations.in_words(found.mitigation),
         "conditions": conditions.of(found),
         "similar": exceptions.decided_before(found),
+        "reads_reason": exceptions.may_read_reason(request.user, found),
     }
 
 
-def _directive(asked: Request) -> dict[str, Any]:
+def _directive(request: Visit, asked: Request) -> dict[str, Any]:
     directive = Directive.objects.select_related("version_in_force").get(reference=asked.subject.partition(":")[2])
     version = directive.version_in_force
     if asked.kind.startswith("directive.activation"):
@@ -136,7 +136,7 @@ def _in_force_since(directive: Directive) -> datetime | None:
     return directive.version_in_force.in_force_at if directive.version_in_force else None
 
 
-def _policy(asked: Request) -> dict[str, Any]:
+def _policy(request: Visit, asked: Request) -> dict[str, Any]:
     """A written policy beside the one in force, and whom it would select for a request of the highest risk and the lowest."""
     _, kind, version = asked.subject.split(":")
     versions = {each.policy.version: each for each in queries.policies_of(kind)}
@@ -150,7 +150,7 @@ def _policy(asked: Request) -> dict[str, Any]:
     }
 
 
-_ABOUT: dict[str, Callable[[Request], dict[str, Any]]] = {
+_ABOUT: dict[str, Callable[[Visit, Request], dict[str, Any]]] = {
     "exception": _exception,
     "directive": _directive,
     "approval-policy": _policy,
@@ -210,6 +210,7 @@ def _answer(request: Visit, asked: Request) -> str:
 
 
 def _hand_over(request: Visit, asked: Request) -> str:
+    request.actor.require("hand_over_approvals")  # before it is told which accounts there are
     to = accounts.find_user(request.POST.get("to", "").strip())
     if to is None:
         raise Invalid("Nobody was named.", [("to", "must be the name of an account, such as peter")])

@@ -14,14 +14,14 @@ from governance.directives.models import Directive, Waivable
 from governance.directives.states import DirectiveState
 from governance.enforcement import overview
 from governance.enforcement.services.waivers import break_glass
-from governance.errors import Invalid, NotFound, PermissionRefused
+from governance.errors import Invalid, NotFound, PermissionRefused, WrongState
 from governance.people import queries as people
 from governance.people.models import Person
 from governance.values import typed_number
 from governance.waivers import queries, services
 from governance.waivers.models import BreakGlass, Verdict
 from governance.web.frames import frame_of
-from governance.web.http import Visit
+from governance.web.http import Visit, status_of
 from governance.web.listing import Listing, equals
 
 LIST = Listing(
@@ -77,10 +77,11 @@ def new(request: Visit) -> HttpResponse:
             hours=typed_number(request.POST.get("hours", "")) or 0,
             reason=request.POST.get("reason", ""),
         )
-    except Invalid as refusal:
-        context |= {"errors": refusal.errors or [("", refusal.reason)], "wrong": dict(refusal.errors)}
+    except (Invalid, PermissionRefused, WrongState) as refusal:
+        errors = refusal.errors if isinstance(refusal, Invalid) else []
+        context |= {"errors": errors or [("", refusal.reason)], "wrong": dict(errors)}
         context |= {"values": request.POST.dict() | {"items": chosen}, "frame": frame_of(request)}
-        return render(request, "break_glass/new.html", context, status=422)
+        return render(request, "break_glass/new.html", context, status=status_of(refusal))
     messages.success(request, "Asked for. Nothing is open until a second person confirms it, within 15 minutes.")
     return redirect("break-glass-one", break_glass_id=asked.pk)
 

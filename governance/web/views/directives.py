@@ -18,13 +18,13 @@ from governance.directives.states import DirectiveState
 from governance.enforcement import candidates, overview, remarks
 from governance.enforcement import queries as enforcement
 from governance.enforcement.services import lifecycle, looks
-from governance.errors import Invalid, NotFound
+from governance.errors import Invalid, NotFound, Refused
 from governance.ledger import queries as ledger
 from governance.people.models import PersonKind
 from governance.rules import english, language
 from governance.web import guarded
 from governance.web.frames import frame_of
-from governance.web.http import Visit
+from governance.web.http import Visit, status_of
 from governance.web.listing import Listing, contains, equals
 from governance.web.stepper import steps
 from governance.web.views.lookup import ENTRY_VIEWS
@@ -84,6 +84,11 @@ def _above(directive: Directive, tab: str) -> dict[str, Any]:
 
 
 def summary(request: Visit, reference: str) -> HttpResponse:
+    return _summary(request, reference)
+
+
+def _summary(request: Visit, reference: str, refused: Refused | None = None) -> HttpResponse:
+    """The summary; after a refusal with its reason, and with what was typed."""
     context = head(request, reference, "summary")
     shown: DirectiveVersion = context["shown"]
     context |= {
@@ -96,8 +101,10 @@ def summary(request: Visit, reference: str) -> HttpResponse:
         else [],
         "hold_until": communications.hold_of(context["pending"]) if context["pending"] else None,
         "can_draft": context["state"] in ("active", "suspended", "approved") and context["pending"] is None,
+        "errors": [("", refused.reason)] if refused else [],
+        "typed": request.POST,
     }
-    return render(request, "directives/summary.html", context)
+    return render(request, "directives/summary.html", context, status=status_of(refused) if refused else 200)
 
 
 def version(request: Visit, reference: str, number: int) -> HttpResponse:
@@ -186,10 +193,17 @@ def history(request: Visit, reference: str) -> HttpResponse:
 @require_POST
 def act(request: Visit, reference: str) -> HttpResponse:
     """The acts of a directive's life; each button sends its name."""
+    request.actor.require("view_directives")
     name, reason = request.POST.get("act", ""), request.POST.get("reason", "").strip()
     if name not in _ACTS:
         raise Invalid("There is no such act.")
-    messages.success(request, _ACTS[name](request, reference, reason))
+    try:
+        words = _ACTS[name](request, reference, reason)
+    except Refused as refused:
+        if isinstance(refused, NotFound) or name not in _REASONED:
+            raise
+        return _summary(request, reference, refused)
+    messages.success(request, words)
     return redirect("directive-edit" if name == "new-version" else "directive", reference=reference)
 
 
@@ -250,3 +264,4 @@ _ACTS: dict[str, Any] = {
     "confirm": _ask("confirmation", "confirm the emergency"),
     "new-version": _new_version,
 }
+_REASONED = ("emergency", "suspend", "resume", "rescind", "confirm")  # their forms have something typed in them

@@ -26,7 +26,7 @@ from governance.waivers.models import ExceptionDraft, ExceptionRequest
 from governance.waivers.states import ExceptionState
 from governance.web import filing
 from governance.web.frames import frame_of
-from governance.web.http import Visit
+from governance.web.http import Visit, status_of
 
 DAYS = (7, 14, 30)
 ANCHORS = ["reason", "days", "licence", "capabilities", "attachments", "mitigation", "conditions"]
@@ -42,22 +42,23 @@ def new(request: Visit) -> HttpResponse:
         if not answers.reason and draft.asked_by_id:
             answers.reason = mitigations.wording(answers.mitigation)
         return _page(request, draft.directive, answers, draft=draft)
-    directive, ids, others = _chosen(request)
-    found = _people(request, ids)
+    if "pick" in request.GET:
+        directive, ids, others = _picked(request)
+        found = _people(request, ids)
+    else:
+        found, others = _people(request, list(dict.fromkeys(request.GET.getlist("person")))), []
+        directive = reads.directive_of(request.actor, request.GET.get("directive", ""))
     answers = filing.first_answers(found, directive)
     return _page(request, directive, answers, others=others)
 
 
-def _chosen(request: Visit) -> tuple[Directive, list[str], list[tuple[Directive, str]]]:
+def _picked(request: Visit) -> tuple[Directive, list[str], list[tuple[Directive, str]]]:
     """Whom the form is for. People of several directives were chosen: the first one's, and the addresses for the others."""
     picked: dict[int, list[str]] = {}
     for pick in request.GET.getlist("pick"):
         number, _, person_id = pick.partition(":")
         picked.setdefault(typed_number(number) or 0, []).append(person_id)
-    if not picked:
-        directive = _directive(request.GET.get("directive", ""))
-        return directive, list(dict.fromkeys(request.GET.getlist("person"))), []
-    directives = {one.pk: one for one in Directive.objects.filter(pk__in=picked).select_related("version_in_force")}
+    directives = {one.pk: one for one in reads.known_to(request.actor).filter(pk__in=picked)}
     if len(directives) < len(picked):
         raise NotFound("There is no such directive.")
     first, *rest = sorted(picked)
@@ -73,9 +74,9 @@ def _chosen(request: Visit) -> tuple[Directive, list[str], list[tuple[Directive,
 
 def _posted(request: Visit) -> HttpResponse:
     """Send, or one of the buttons that only change the form."""
-    directive = _directive(request.POST.get("directive", ""))
     answers = filing.answers_from(request.POST)
     _people(request, answers.people)
+    directive = reads.directive_of(request.actor, request.POST.get("directive", ""))
     draft = _draft(request, request.POST.get("draft", ""), missing=True)
     key = _key(request.POST.get("draft", "")) or uuid4()
     kept = [Attached.from_json(one) for one in draft.attachments] if draft else []
@@ -108,6 +109,11 @@ def _posted(request: Visit) -> HttpResponse:
         if kept and (draft is None or len(kept) > len(draft.attachments)):  # files cannot be typed again
             draft = _save(request, key, directive, answers, kept)
         return _page(request, directive, answers, draft=draft, key=key, refusal=refusal)
+    except WrongState as refusal:
+        # There is no form for a directive that is not in force: what was typed is kept as a draft until it is again.
+        if refusal.code != "closed":
+            _save(request, key, directive, answers, kept)
+        raise
     if len(filed) == 1:
         messages.success(request, f"Exception {filed[0].pk} is filed. You see here how it goes.")
         return redirect("exception", exception_id=filed[0].pk)
@@ -118,9 +124,9 @@ def _posted(request: Visit) -> HttpResponse:
 @require_POST
 def save(request: Visit) -> HttpResponse:
     """Keep what is typed, and answer with what stands beside the form: the way ahead, and that it is saved."""
-    directive = _directive(request.POST.get("directive", ""))
     answers = filing.answers_from(request.POST)
     _people(request, answers.people)
+    directive = reads.directive_of(request.actor, request.POST.get("directive", ""))
     key = _key(request.POST.get("draft", ""))
     draft = None
     if key is not None:
@@ -189,7 +195,7 @@ def edit(request: Visit, exception_id: int) -> HttpResponse:
             days=answers.number_of_days, reason=answers.reason, mitigation=answers.mitigation,
             licence=answers.licence or None, conditions=answers.conditions, attached=kept_then,
         )  # fmt: skip
-    except Invalid as refusal:
+    except (Invalid, WrongState) as refusal:
         return _page(request, found.directive, answers, editing=found, kept=kept, refusal=refusal)
     what = "Nobody had decided yet." if not void else f"{void} decision{'s are' if void > 1 else ' is'} void."
     messages.success(request, f"Exception {exception_id} is changed. {what} The stages begin again.")
@@ -223,7 +229,7 @@ def _page(
     editing: ExceptionRequest | None = None,
     kept: list[Attached] | None = None,
     others: list[tuple[Directive, str]] | None = None,
-    refusal: Invalid | None = None,
+    refusal: Invalid | WrongState | None = None,
 ) -> HttpResponse:
     found = _people(request, answers.people)
     items = [item for item in reads.scope_of(directive) if item.enabled]
@@ -252,7 +258,7 @@ def _page(
         "wrong": dict(reversed(errors)),
         "anchors": [*ANCHORS, *(f"person-{pk}" for pk in answers.people)],
     } | _ahead(request, directive, answers)
-    return render(request, "exceptions/new.html", context, status=422 if refusal else 200)
+    return render(request, "exceptions/new.html", context, status=status_of(refusal) if refusal else 200)
 
 
 def _ahead(request: Visit, directive: Directive, answers: Answers) -> dict[str, Any]:
@@ -290,13 +296,6 @@ def _people(request: Visit, ids: list[str]) -> list[Person]:
     if not wanted or len(found) < len(set(ids)):
         raise PermissionRefused(services.NOT_YOURS)
     return [found[pk] for pk in ids]
-
-
-def _directive(reference: str) -> Directive:
-    found = Directive.objects.filter(reference=reference).select_related("version_in_force").first()
-    if found is None:
-        raise NotFound("There is no such directive.")
-    return found
 
 
 def _key(given: str) -> UUID | None:

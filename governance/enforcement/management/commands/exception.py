@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from governance.accounts.actor import Actor
 from governance.accounts.commands import GovernanceCommand, add_as
-from governance.directives.models import Directive
+from governance.enforcement.filing import directive_of
 from governance.enforcement.services.exceptions import Wanted, edit_exception, file_draft, file_exceptions
 from governance.enforcement.services.waivers import renew_waiver
 from governance.errors import Invalid, NotFound
@@ -136,9 +136,7 @@ class Command(GovernanceCommand):
             self.stdout.write(f"{one['key']}  {one['directive']}  {', '.join(one['people'])}")
 
     def _draft_save(self, actor: Actor, options: dict[str, Any]) -> None:
-        directive = Directive.objects.filter(reference=options["directive"]).first()
-        if directive is None:
-            raise NotFound(f"There is no directive {options['directive']}.")
+        directive = directive_of(actor, options["directive"])
         people = list(dict.fromkeys(options["person"]))
         chosen = ["/".join(item) for item in _items(options)]
         answers = Answers(
