@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from governance.accounts.actor import Actor
 from governance.accounts.models import User
-from governance.approvals import eligibility
 from governance.approvals import queries as approvals
 from governance.approvals.models import Request
 from governance.approvals.services import ConflictSpec, Relations
@@ -29,26 +27,25 @@ def writers(directive: Directive, version: DirectiveVersion) -> list[ConflictSpe
     return [ConflictSpec("You wrote it.", user_id=user_id) for user_id in sorted(ids, key=str)]
 
 
-def covered(actor: Actor, directive: Directive, request: Request) -> str | None:
+def covered(user: User | None, directive: Directive, request: Request, on_behalf_of: User | None) -> str | None:
     """Nobody who is covered by a directive decides on its suspension, rescission or narrowing, nor anybody for them: asked again
     at the vote.
 
     A directive whose rule is ``true``, such as a pause, covers everybody alike; it could never end if that were a conflict
     (docs/decisions/0005). A suspended one is looked at too, and one that still waits to learn whether it covers somebody.
     """
-    if actor.user is None:
+    if user is None:
         return None
     version = None
     if request.kind.startswith("directive.activation"):
         version = directive.versions.select_related("directive", "replaces").get(state=VersionState.SUBMITTED)
     rules = _watched(directive, request.kind, version)
-    found = _covers(rules, actor.user)
+    found = _covers(rules, user)
     if found is not None:
         return f"You cannot decide this one. {found.reference} covers you."
-    principal = eligibility.standing(actor.user, request).on_behalf_of if rules else None
-    if principal is not None and _covers(rules, principal) is not None:
+    if on_behalf_of is not None and _covers(rules, on_behalf_of) is not None:
         # Not why: that a directive covers somebody is theirs to know.
-        return f"You cannot decide this one. You decide for {principal}, who may not decide it, and count as them."
+        return f"You cannot decide this one. You decide for {on_behalf_of}, who may not decide it, and count as them."
     return None
 
 

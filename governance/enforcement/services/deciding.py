@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.db import Error
 
 from governance.accounts.actor import Actor
+from governance.accounts.models import User
 from governance.approvals import eligibility
 from governance.approvals import services as approvals
 from governance.approvals.eligibility import Refusal, Standing
@@ -34,7 +35,8 @@ class Subject:
     vote: Callable[[Actor, str, str, str, str, str], None]  # actor, name, verdict, comment, digest seen, condition
     withdraw: Callable[[Actor, str], None]
     pass_time: Callable[[Actor, str, int], Outcome | None]
-    refusal: Callable[[Actor, Request], Refusal | None] = lambda actor, request: None
+    # For whom the account would decide, if not for itself, comes last.
+    refusal: Callable[[Actor, Request, User | None], Refusal | None] = lambda actor, request, on_behalf_of: None
 
 
 def _refuse_condition(condition: str) -> None:
@@ -97,7 +99,7 @@ def standing(actor: Actor, request: Request) -> Standing:
     found = eligibility.standing(actor.user, request)
     if found.refusal is not None:
         return found
-    refusal = _SUBJECTS[request.subject.partition(":")[0]].refusal(actor, request)
+    refusal = _SUBJECTS[request.subject.partition(":")[0]].refusal(actor, request, found.on_behalf_of)
     return found if refusal is None else Standing(refusal)
 
 

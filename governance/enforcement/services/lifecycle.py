@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from governance.accounts.actor import Actor
+from governance.accounts.models import User
+from governance.approvals import eligibility
 from governance.approvals import services as approvals
 from governance.approvals.eligibility import Refusal
 from governance.approvals.models import Request, Verdict
@@ -96,7 +98,7 @@ def vote(*, actor: Actor, reference: str, verdict: str, comment: str = "", seen:
         verdict=verdict,
         comment=comment,
         content_digest=seen,
-        extra_conflict=conflicts.covered(actor, directive, request),
+        extra_conflict=conflicts.covered(actor.user, directive, request, _on_behalf_of(actor, request)),
     )
     if verdict == Verdict.APPROVE:
         _refuse_unseen(directive, request)
@@ -119,12 +121,16 @@ def _asked_about(directive: Directive, kind: str) -> str:
     return _digest(directive, kind.removeprefix("directive."))
 
 
-def refusal(actor: Actor, request: Request) -> Refusal | None:
+def _on_behalf_of(actor: Actor, request: Request) -> User | None:
+    return eligibility.standing(actor.user, request).on_behalf_of if actor.user else None
+
+
+def refusal(actor: Actor, request: Request, on_behalf_of: User | None) -> Refusal | None:
     """What keeps an account from deciding an open request about a directive, beyond what every request has."""
     directive = Directive.objects.select_related("version_in_force").get(reference=request.subject.partition(":")[2])
     if request.content_digest != _asked_about(directive, request.kind):
         return Refusal("content_changed", "What was asked for has changed. It can only be withdrawn and asked again.")
-    covered = conflicts.covered(actor, directive, request)
+    covered = conflicts.covered(actor.user, directive, request, on_behalf_of)
     return Refusal("conflict", covered) if covered else None
 
 
