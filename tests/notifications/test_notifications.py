@@ -18,6 +18,7 @@ from governance.approvals import services as approvals
 from governance.approvals.models import Request
 from governance.errors import Invalid
 from governance.ledger import queries as outbox
+from governance.moments import now
 from governance.notifications import services
 from governance.notifications.models import Kind, Mail, Notification
 from tests.races import at_once
@@ -92,7 +93,7 @@ def test_questions_go_to_the_requester_and_answers_come_back(asked: Request, act
 
 
 def test_a_delegate_is_told_of_the_delegation_and_of_what_waits(asked: Request, act_as: Any) -> None:
-    moment = approvals.now()
+    moment = now()
     approvals.delegate(
         actor=act_as("idris"), to=User.objects.get(username="maren"), starts_at=moment,
         ends_at=moment + timedelta(days=1), reason="away",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from governance.approvals import services as approvals
 from governance.approvals.models import Delegation
+from governance.moments import now
 from tests.web.test_approval_page import delegate, words
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ SignIn = Callable[[str], Client]
 
 
 def give(client: Client, **changes: str) -> Any:
-    until = approvals.now() + timedelta(days=3)
+    until = now() + timedelta(days=3)
     fields = {"delegate": "tomas", "ends_at": f"{until:%Y-%m-%dT%H:%M}", "reason": "On leave"} | changes
     return client.post("/delegations", fields)
 
