@@ -37,6 +37,7 @@ LIST = Listing(
     },
 )
 _DECIDED = 10
+_EXPLAINED = 5  # why it is not theirs to decide is looked up for each; the pages of the others say it
 
 
 def inbox(request: Visit) -> HttpResponse:
@@ -89,14 +90,15 @@ def decide(request: Visit) -> HttpResponse:
 
 
 def _choice(request: Visit, ids: list[int], refused: Invalid | None = None) -> HttpResponse:
-    rows = list(queries.inbox(request.user).filter(pk__in=ids)[: deciding.MOST_AT_ONCE])
-    here = {row.pk for row in rows}
-    gone = queries.visible_to(request.user).filter(pk__in=ids).exclude(pk__in=here)[: deciding.MOST_AT_ONCE]
+    mine = queries.inbox(request.user).filter(pk__in=ids)
+    rows = list(mine[: deciding.MOST_AT_ONCE])
+    gone = list(queries.visible_to(request.user).filter(pk__in=ids).exclude(pk__in=mine.order_by().values("pk")))
     context: dict[str, Any] = {
         "frame": frame_of(request),
         "rows": rows,
         "unlike": len({row.kind for row in rows}) > 1,
-        "gone": [(one, queries.why_not(request.user, one) or "") for one in gone],
+        "more": mine.count() - len(rows) if len(rows) == deciding.MOST_AT_ONCE else 0,
+        "gone": [(one, queries.why_not(request.user, one) if at < _EXPLAINED else "") for at, one in enumerate(gone)],
         "hats": _hats(request.user, rows),
         "typed": request.POST,
         "anchors": [],
