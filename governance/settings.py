@@ -98,7 +98,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "governance.web.context.shell",
             ],
-            "builtins": ["governance.web.templatetags.portcullis"],
+            "builtins": ["governance.web.templatetags.portcullis", "governance.web.templatetags.lists"],
         },
     },
 ]

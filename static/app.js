@@ -40,6 +40,12 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "?") byId("shortcuts")?.togglePopover();
 });
 
+/* Sections in a row that is wider than the window: the current one is in sight. */
+for (const row of document.querySelectorAll(".tabs, .slim .top .nav")) {
+  const here = row.querySelector("[aria-current]");
+  if (here && row.scrollWidth > row.clientWidth) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+}
+
 /* The account menu closes as a menu does. */
 function closeAccount(back) {
   const menu = document.querySelector(".account[open]");

@@ -5,6 +5,8 @@ Waivers and grants count by their dates alone: decisions read them directly, no 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -200,6 +202,9 @@ class Verdict(models.TextChoices):
     NOT_NEEDED = "not_needed", "It should not have been opened"
 
 
+CONFIRM_WITHIN = timedelta(minutes=15)
+
+
 class BreakGlass(models.Model):
     """A waiver that two of a named few opened together, at once and without stages; for hours, and reviewed afterwards.
 
@@ -270,6 +275,11 @@ class BreakGlass(models.Model):
     @property
     def subject(self) -> str:
         return f"break-glass:{self.pk}"
+
+    @property
+    def confirm_by(self) -> datetime:
+        """Until when a second person may confirm it."""
+        return self.opened_at + CONFIRM_WITHIN
 
 
 class ExceptionAttachment(models.Model):

@@ -23,6 +23,7 @@ from governance.ledger.models import Entry
 from governance.people import queries as people
 from governance.people.models import Person
 from governance.waivers.models import (
+    CONFIRM_WITHIN,
     BreakGlass,
     ExceptionCapability,
     ExceptionDraft,
@@ -177,6 +178,19 @@ def in_state(waivers: QuerySet[Waiver], name: str) -> QuerySet[Waiver]:
     return waivers.filter(conditions[name]) if name in conditions else waivers
 
 
+def exception_counts(user: User) -> dict[str, int]:
+    """How many exceptions each view of the list has for an account."""
+    running = Waiver.objects.filter(starts_at__lte=Now()).exclude(_over())
+    state = ExceptionState
+    return exceptions_visible_to(user).aggregate(
+        all=Count("pk"),
+        open=Count("pk", filter=Q(state=state.OPEN)),
+        accepting=Count("pk", filter=Q(state=state.ACCEPTING)),
+        waived=Count("pk", filter=Q(waiver__in=running)),
+        rejected=Count("pk", filter=Q(state=state.REJECTED)),
+    )
+
+
 def waiver_counts(user: User) -> dict[str, int]:
     """How many waivers, and exceptions that wait to be accepted, each view of the list has for an account."""
     counts = waivers_visible_to(user).aggregate(
@@ -195,10 +209,10 @@ def directives_of_waivers(user: User) -> QuerySet[Directive]:
 
 
 def of_break_glass(name: str) -> Q:
-    """Those that wait for a second person, for their review, or for an overdue one."""
+    """Those that still wait for a second person, for their review, or for an overdue one."""
     unreviewed = Q(confirmed_at__isnull=False, reviewed_at=None)
     views = {
-        "asked": Q(confirmed_at=None),
+        "asked": Q(confirmed_at=None, opened_at__gt=Now() - CONFIRM_WITHIN),
         "unreviewed": unreviewed,
         "overdue": unreviewed & Q(review_due__lte=Now()),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,30 @@ class Page:
     filters: dict[str, str] = field(default_factory=dict)
     before: str = ""
     after: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """A saved view above a list: a name for some filters, with how many there are where that is counted."""
+
+    text: str
+    filters: Mapping[str, str]
+    number: int | str | None = None
+    icon: str = ""
+
+
+@dataclass(frozen=True)
+class Select:
+    """A filter of a list with its choices: values with their labels. ``label`` is what is chosen among, such as *state*."""
+
+    name: str
+    label: str
+    options: Iterable[tuple[Any, Any]]
+
+    @classmethod
+    def of(cls, name: str, label: str, values: Iterable[Any]) -> Select:
+        """Where each value is its own label."""
+        return cls(name, label, [(value, value) for value in values])
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,15 @@ def limits_from(post: QueryDict) -> LimitsRow:
     return LimitsRow(post.get("default_days", "").strip(), post.get("most_days", "").strip(), typed)
 
 
-_LABELS = {"default_days": "Days proposed", "most_days": "Days at most", "most_days_by_tier": "Days for a tier"}
+# As the form calls its fields: an error names what is to be changed by the words beside it.
+_LABELS = {
+    "default_days": "Days proposed", "most_days": "Days at most", "most_days_by_tier": "Days for a tier",
+    "quorum": "How many decide", "groups": "Who may decide", "permission": "Or who has the right",
+    "relations": "Or who stands in a relation", "min_tier": "From tier", "more_than_days": "More days than",
+    "more_than_people": "More people than", "effects": "Effect", "due_hours": "Due after hours",
+    "remind_hours": "Remind after hours", "at_end": "Then", "escalate_to": "It escalates to",
+    "fallback": "Who decides when too few of the above could",
+}  # fmt: skip
 
 
 def spread(rows: Sequence[Row], errors: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -119,7 +127,7 @@ def spread(rows: Sequence[Row], errors: Sequence[tuple[str, str]]) -> list[tuple
         number = typed_number(place.removeprefix("stages["))
         if name and number is not None and number < len(rows):
             rows[number].errors[name] = words
-            found.append((f"{name}-{number}", f"Stage {number + 1}, {name.replace('_', ' ')}: {words}"))
+            found.append((f"{name}-{number}", f"Stage {number + 1}, “{_LABELS.get(name, name.capitalize())}”: {words}"))
         else:
             label = _LABELS.get(path.partition(".")[0], "")
             found.append((path, f"{label} {words}".strip()))

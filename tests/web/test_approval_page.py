@@ -139,14 +139,14 @@ def test_a_question_stops_the_clock_and_the_page_says_for_how_long(
     act(idris, asked, act="ask_back", text="Which dataset?")
     text = words(page(hana, asked))
     assert "Idris Vale asks you something" in text
-    assert "The clock has stood still since then" in text
+    assert "the clock has stood still since then" in text
     assert act(sign_in("peter"), asked, act="answer", text="x").status_code == 403
     with moved_clock() as clock:
         clock.pass_time(hours=2, minutes=5)
         act(hana, asked, act="answer", text="The public one.")
         text = words(page(idris, asked))
     assert "The public one." in text
-    assert "The clock stood still for 2 h 5 min" in text
+    assert "the clock stood still for 2 h 5 min" in text
 
 
 def test_an_empty_or_refused_text_keeps_what_was_typed_and_names_the_rule(asked: Request, sign_in: SignIn) -> None:

@@ -77,8 +77,8 @@ def test_saving_asks_for_approval_and_the_approver_sees_both_versions_and_whom_i
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"quorum-0": "many"}, "Stage 1, quorum: must be a whole number from 1 to 20"),
-        ({"name-1": ""}, "Stage 2, name: is required"),
+        ({"quorum-0": "many"}, "Stage 1, “How many decide”: must be a whole number from 1 to 20"),
+        ({"name-1": ""}, "Stage 2, “Name”: is required"),
         ({"quorum-0": "5"}, "The stage “Lead” needs 5 people"),
         ({"min_tier-0": "3"}, "would pass no stage"),
         ({"rows": "0"}, "must be from 1 to 12"),

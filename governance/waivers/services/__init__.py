@@ -2,7 +2,6 @@
 
 from governance.waivers.services.accepting import accept_conditions, decline_conditions
 from governance.waivers.services.break_glass import (
-    CONFIRM_WITHIN,
     break_glass,
     confirm_break_glass,
     review_break_glass,
@@ -27,7 +26,6 @@ from governance.waivers.services.requests import NOT_YOURS, lock
 from governance.waivers.services.time import pass_time
 
 __all__ = [
-    "CONFIRM_WITHIN",
     "MOST_PEOPLE",
     "NOT_YOURS",
     "accept_conditions",

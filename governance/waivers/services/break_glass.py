@@ -34,7 +34,6 @@ from governance.waivers.models import BreakGlass, Verdict, Waiver, WaiverCapabil
 from governance.waivers.services import ending
 
 MAX_HOURS = 4
-CONFIRM_WITHIN = timedelta(minutes=15)
 REVIEW_WITHIN = 8  # business hours: one business day
 _LONGEST = 2_000
 
@@ -83,7 +82,7 @@ def confirm_break_glass(*, actor: Actor, break_glass_id: int, digest: str) -> Wa
     if digest != found.digest or found.version_id != found.directive.version_in_force_id:
         raise WrongState("What was asked for, or the directive, has changed. Read it again, or ask anew.")
     moment = now()
-    if moment > found.opened_at + CONFIRM_WITHIN:
+    if moment > found.confirm_by:
         raise WrongState("More than 15 minutes have passed since it was asked for. Ask anew.")
     if _tied(user, [found.opened_by_id]):
         raise PermissionRefused(f"One of you decides for the other ({found.opened_by}). You count as one person.")

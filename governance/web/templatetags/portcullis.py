@@ -30,7 +30,7 @@ TONES = {
     "rescinded": "none", "expired": "none", "superseded": "none", "ended": "none", "rejected": "none", "lapsed": "none",
     "withdrawn": "none", "open": "info", "waiting": "none", "closed": "none", "queued": "info", "running": "info",
     "paused": "warn", "finished": "ok", "cancelled": "none", "departed": "none", "declined": "none", "on_leave": "none", "done": "ok",
-    "held": "warn", "released": "info", "stopped": "warn", "overtaken": "none",
+    "accepting": "warn", "held": "warn", "released": "info", "stopped": "warn", "overtaken": "none",
 }  # fmt: skip
 _SMALL = 5
 
@@ -73,11 +73,21 @@ def exact_at(moment: datetime) -> SafeString:
 @register.filter
 def short_at(moment: datetime | None) -> SafeString | str:
     """A time for tables: the clock alone today, the day otherwise."""
+    return _short(moment, "Today")
+
+
+@register.filter
+def when(moment: datetime | None) -> SafeString | str:
+    """The same within a sentence: *asked today, 5:21 p.m.* It may end with a full stop of its own."""
+    return _short(moment, "today")
+
+
+def _short(moment: datetime | None, today: str) -> SafeString | str:
     if moment is None:
         return "–"
     here, now = local(moment), local(timezone.now())
     if here.date() == now.date():
-        text = f"Today, {clock(here)}"
+        text = f"{today}, {clock(here)}"
     elif here.year == now.year:
         text = f"{here:%-d %b}, {clock(here)}"
     else:
@@ -234,6 +244,12 @@ def since_at(moment: datetime) -> str:
 def field_name(field: str) -> str:
     """A field's name as the form shows it: *legal_basis* is *Legal basis*."""
     return field.replace("_", " ").capitalize()
+
+
+@register.filter
+def fault(words: str, field: str) -> str:
+    """What is wrong with a field, as a sentence: services say *is required* of it, forms may say the whole."""
+    return f"{field_name(field)} {words}" if words[:1].islower() else words
 
 
 @register.filter

@@ -16,9 +16,10 @@ from governance.enforcement.services import deciding
 from governance.errors import Invalid, NotFound, PermissionRefused
 from governance.values import typed_number
 from governance.waivers import queries as waivers
+from governance.web import kinds
 from governance.web.frames import frame_of
 from governance.web.http import Visit
-from governance.web.listing import Listing, contains, equals
+from governance.web.listing import Listing, Select, View, contains, equals
 
 
 def _overdue(queryset: QuerySet[Any], _: str) -> QuerySet[Any]:
@@ -36,6 +37,7 @@ LIST = Listing(
     },
 )
 _DECIDED = 10
+_EXPLAINED = 5  # why it is not theirs to decide is looked up for each; the pages of the others say it
 
 
 def inbox(request: Visit) -> HttpResponse:
@@ -47,15 +49,25 @@ def inbox(request: Visit) -> HttpResponse:
     context = {
         "frame": frame_of(request),
         "page": page,
-        "counts": counts,
+        "views": _views(counts, request.waiting),
         "waiting": request.waiting,
-        "overdue": sum(row["overdue"] for row in counts),
-        "stage_names": queries.stage_names(request.user),
+        "selects": [Select.of("stage", "stage", queries.stage_names(request.user))],
         "hats": _hats(request.user, page.rows),
         "decided": Request.objects.filter(votes__approver=request.user).select_related("requester")[:_DECIDED],
         "reviews": waivers.reviews_owed_by(request.user)[:6],
     }
     return render(request, "approvals/inbox.html", context)
+
+
+def _views(counts: list[dict[str, Any]], waiting: int) -> list[View]:
+    """One for each kind that waits, and what is late whatever its kind."""
+    if not counts:
+        return []
+    views = [View("All", {}, waiting)]
+    views += [View(kinds.name_of(row["kind"]), {"kind": row["kind"]}, row["number"]) for row in counts]
+    if overdue := sum(row["overdue"] for row in counts):
+        views.append(View("Overdue", {"overdue": "yes"}, overdue, "clock"))
+    return views
 
 
 def _refuse_outsiders(user: User) -> None:
@@ -78,13 +90,15 @@ def decide(request: Visit) -> HttpResponse:
 
 
 def _choice(request: Visit, ids: list[int], refused: Invalid | None = None) -> HttpResponse:
-    rows = list(queries.inbox(request.user).filter(pk__in=ids)[: deciding.MOST_AT_ONCE])
-    here = {row.pk for row in rows}
+    mine = queries.inbox(request.user).filter(pk__in=ids)
+    rows = list(mine[: deciding.MOST_AT_ONCE])
+    gone = list(queries.visible_to(request.user).filter(pk__in=ids).exclude(pk__in=mine.order_by().values("pk")))
     context: dict[str, Any] = {
         "frame": frame_of(request),
         "rows": rows,
         "unlike": len({row.kind for row in rows}) > 1,
-        "gone": list(queries.visible_to(request.user).filter(pk__in=ids).exclude(pk__in=here)),
+        "more": mine.count() - len(rows) if len(rows) == deciding.MOST_AT_ONCE else 0,
+        "gone": [(one, queries.why_not(request.user, one) if at < _EXPLAINED else "") for at, one in enumerate(gone)],
         "hats": _hats(request.user, rows),
         "typed": request.POST,
         "anchors": [],

@@ -22,7 +22,7 @@ from governance.waivers import queries, services
 from governance.waivers.models import BreakGlass, Verdict
 from governance.web.frames import frame_of
 from governance.web.http import Visit, status_of
-from governance.web.listing import Listing, equals
+from governance.web.listing import Listing, View, equals
 
 LIST = Listing(
     sorts={"id": "pk", "opened": "opened_at"},
@@ -33,6 +33,10 @@ LIST = Listing(
     },
 )
 HOURS = (1, 2, 4)
+_SENTENCES = {
+    ("reason", "is required"): "Say what cannot wait for approval",
+    ("capabilities", "is required"): "Choose at least one",
+}
 
 
 def _may(request: Visit) -> None:
@@ -49,12 +53,11 @@ def listing(request: Visit) -> HttpResponse:
         "page": LIST.page(request, found),
         "frame": frame_of(request),
         "views": [
-            ("All", ""),
-            ("Waiting for a second person", "asked"),
-            ("To be reviewed", "unreviewed"),
-            ("Review overdue", "overdue"),
+            View("All", {}),
+            View("Waiting for a second person", {"state": "asked"}),
+            View("To be reviewed", {"state": "unreviewed"}),
+            View("Review overdue", {"state": "overdue"}),
         ],
-        "state": request.GET.get("state", ""),
     }
     return render(request, "break_glass/list.html", context)
 
@@ -78,7 +81,8 @@ def new(request: Visit) -> HttpResponse:
             reason=request.POST.get("reason", ""),
         )
     except (Invalid, PermissionRefused, WrongState) as refusal:
-        errors = refusal.errors if isinstance(refusal, Invalid) else []
+        found = refusal.errors if isinstance(refusal, Invalid) else []
+        errors = [(field, _SENTENCES.get((field, words), words)) for field, words in found]
         context |= {"errors": errors or [("", refusal.reason)], "wrong": dict(errors)}
         context |= {"values": request.POST.dict() | {"items": chosen}, "frame": frame_of(request)}
         return render(request, "break_glass/new.html", context, status=status_of(refusal))
@@ -136,7 +140,7 @@ def _detail(request: Visit, one: BreakGlass, refusal: Invalid | None = None) -> 
         "frame": frame_of(request),
         "one": one,
         "items": items.order_by("model__name", "capability__name"),
-        "confirm_by": one.opened_at + services.CONFIRM_WITHIN,
+        "confirm_by": one.confirm_by,
         "may_confirm": one.confirmed_at is None and request.actor.has("break_glass") and not of_the_two,
         "may_review": queries.reviews_owed_by(request.user).filter(pk=one.pk).exists(),
         "of_the_two": of_the_two,

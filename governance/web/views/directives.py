@@ -25,7 +25,7 @@ from governance.rules import english, language
 from governance.web import guarded
 from governance.web.frames import frame_of
 from governance.web.http import Visit, status_of
-from governance.web.listing import Listing, contains, equals
+from governance.web.listing import Listing, Select, contains, equals
 from governance.web.stepper import steps
 from governance.web.views.lookup import ENTRY_VIEWS
 
@@ -48,7 +48,7 @@ PEOPLE = Listing(
 def listing(request: Visit) -> HttpResponse:
     request.actor.require("view_directives")
     page = LIST.page(request, overview.directives())
-    context = {"page": page, "states": DirectiveState.choices}
+    context = {"page": page, "selects": [Select("state", "state", DirectiveState.choices)]}
     return render(request, "directives/list.html", context)
 
 
@@ -129,7 +129,7 @@ def people(request: Visit, reference: str) -> HttpResponse:
     context = head(request, reference, "people")
     looks.record_look(actor=request.actor, what="covered people", subject=context["directive"].subject)
     context["page"] = PEOPLE.page(request, overview.covered_people(context["directive"]))
-    context["kinds"] = PersonKind.choices
+    context["selects"] = [Select("kind", "kind", PersonKind.choices)]
     return render(request, "directives/people.html", context)
 
 

@@ -16,7 +16,7 @@ from governance.waivers import conditions, mitigations, queries, services
 from governance.waivers.states import ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
-from governance.web.listing import Listing, contains, equals
+from governance.web.listing import Listing, Select, View, contains, equals
 
 DRAFTS = 50
 LIST = Listing(
@@ -38,10 +38,19 @@ def listing(request: Visit) -> HttpResponse:
             "model_capabilities__model", "model_capabilities__capability"
         ),
     )
+    counts = queries.exception_counts(request.user)
     context = {
         "page": page,
         "frame": frame_of(request),
-        "states": ExceptionState.choices,
+        "views": [
+            View("All", {}, counts["all"]),
+            View("Waiting for approval", {"state": ExceptionState.OPEN}, counts["open"]),
+            View("Waiting to be accepted", {"state": ExceptionState.ACCEPTING}, counts["accepting"]),
+            View("A waiver runs now", {"waived": "now"}, counts["waived"]),
+            View("Rejected", {"state": ExceptionState.REJECTED}, counts["rejected"]),
+        ],
+        "selects": [Select("state", "state", ExceptionState.choices)],
+        "taken": [("directive", reference)] if (reference := page.filters["directive"]) else [],
         "drafts": queries.drafts_of(request.user)[:DRAFTS],
     }
     return render(request, "exceptions/list.html", context)

@@ -16,12 +16,13 @@ from governance.approvals.models import Request
 from governance.approvals.services.policies import KIND as POLICY_KIND
 from governance.approvals.states import RequestState
 from governance.enforcement import change_words, held
+from governance.enforcement.held import Difference
 from governance.enforcement.held_models import ROLES
 from governance.enforcement.models import HeldChange
 from governance.enforcement.services import changes, looks, roles
 from governance.enforcement.services import held as services
 from governance.enforcement.turns import Turns
-from governance.people.models import HeldOrganisation, HeldPerson
+from governance.people.models import HeldOrganisation, HeldPerson, HeldWhat
 from governance.web.http import Visit
 from governance.web.listing import Listing, Page, contains
 
@@ -102,17 +103,20 @@ def _states(request: Visit, *, of_people: bool) -> HttpResponse:
     else:
         page = ORGANISATIONS.page(request, HeldOrganisation.objects.select_related("organisation__parent", "parent"))
         effects = held.of_organisations([row.pk for row in page.rows])
-    decides = request.actor.has("confirm_held")
+    decides, named = request.actor.has("confirm_held"), request.actor.has("view_people")
     me = services.mine(request.user)
     context: dict[str, Any] = _tabs(request, "people" if of_people else "organisations") | {
         "page": page,
-        "of_people": of_people,
         "rows": [
             {
+                "what": HeldWhat.PERSON if of_people else HeldWhat.ORGANISATION,
+                "key": row.pk,
                 "held": row,
-                "thing": row.person if of_people else row.organisation,
-                "effects": effects[row.pk],
-                "differences": held.differences(row),
+                "name": (row.person if of_people else row.organisation) if named else "",
+                "address": reverse("person", args=[row.pk]) if of_people and named else "",
+                "about": row.pk,
+                "changes": [_difference(one) for one in held.differences(row)],
+                "effect": (effects[row.pk].confirmed, effects[row.pk].refused),
                 "why_not": services.why_not(request.user, me, row) if decides else None,
             }
             for row in page.rows
@@ -122,24 +126,35 @@ def _states(request: Visit, *, of_people: bool) -> HttpResponse:
     return render(request, "people/held.html", context)
 
 
+def _difference(found: Difference) -> str:
+    return f"{found.label}: " + ("changed, hidden" if found.hidden else f"{found.before} to {found.after}")
+
+
 def _changes(request: Visit, of: str, page: Page) -> HttpResponse:
     decides = changes.may_decide(request.actor, ROLES if of == "roles" else "")
     accounts = changes.confirmers()
     effects = changes.effects(page.rows, list(accounts))
     deciding = roles.deciding() if of == "roles" else set()
-    rows = []
+    rows, readable = [], request.actor.has("view_rights")
     for row in page.rows:
         effect = effects.get(row.pk, (Turns(), Turns()))
         before, after = change_words.sides(row)
         rows.append(
             {
-                "held": row, "title": change_words.title(row), "before": before, "after": after, "effect": effect,
+                "what": row.what,
+                "key": row.key,
+                "held": row,
+                "name": row.key,
+                "address": reverse("rights-account", args=[row.key]) if of == "roles" and readable else "",
+                "about": change_words.title(row),
+                "changes": [f"On record: {before}", f"Proposed: {after}"],
+                "effect": tuple(turned.opened for turned in effect),
                 "gains": change_words.rights_gained(row, deciding) if of == "roles" else [],
                 "why_not": changes.why_not(request.actor, row, effect, accounts) if decides else None,
             }
-        )  # fmt: skip
+        )
     context = {"page": page, "rows": rows, "decides": decides}
-    return render(request, "people/held_changes.html", _tabs(request, of) | context)
+    return render(request, "people/held.html", _tabs(request, of) | context)
 
 
 @require_POST

@@ -33,7 +33,7 @@ from governance.waivers.queries import (
 from governance.waivers.states import DraftState, ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
-from governance.web.listing import Listing, contains, equals
+from governance.web.listing import Listing, Select, View, contains, equals
 
 LIST = Listing(
     sorts={"name": "family_name", "department": "department", "kind": "kind", "id": "pk"},
@@ -81,15 +81,20 @@ def listing(request: Visit) -> HttpResponse:
             raise NotFound("There is no such model capability.")
         looks.record_look(actor=request.actor, what="people who can use it", subject=f"model_capability:{can.name}")
     page = LIST.page(request, queries.visible_to(request.user).select_related("organisation", "manager"))
-    organisations = Organisation.objects.all() if everybody else queries.organisations_of(request.user)
+    offered = Organisation.objects.all() if everybody else queries.organisations_of(request.user)
+    organisations = list(offered.order_by("name").values_list("id", "name")[:200])
     context = {
         "page": page,
         "frame": frame_of(request),
         "everybody": everybody,
         "can": can,
-        "kinds": PersonKind.choices,
-        "statuses": PersonStatus.choices,
-        "organisations": organisations.order_by("name").values_list("id", "name")[:200],
+        "organisations": organisations,
+        "selects": [
+            Select("kind", "kind", PersonKind.choices),
+            Select("status", "status", PersonStatus.choices),
+            Select("organisation", "organisation", organisations),
+        ],
+        "taken": [("can", f"Can use {can.model_name}, {can.capability_name.lower()}")] if can else [],
     }
     return render(request, "people/list.html", context)
 
@@ -139,20 +144,21 @@ def affected(request: Visit) -> HttpResponse:
     in_care = people_in_care_of(request.user)
     page = AFFECTED.page(request, overview.affected(in_care))
     counts = overview.affected_counts(in_care)
+    references = Directive.objects.filter(state="active").order_by("reference").values_list("reference", flat=True)
     for row in page.rows:
         row.ends_soon = row.waived_until is not None and row.waived_until - timezone.now() <= SOON
     context = {
         "views": [
-            ("Everybody affected", "", counts["everybody"]),
-            ("Access off", "off", counts["off"]),
-            ("Exception asked for", "asked", counts["asked"]),
-            ("Waived", "waived", counts["waived"]),
+            View("Everybody affected", {}, counts["everybody"]),
+            View("Access off", {"view": "off"}, counts["off"]),
+            View("Exception asked for", {"view": "asked"}, counts["asked"]),
+            View("Waived", {"view": "waived"}, counts["waived"]),
         ],
         "page": page,
         "manager": manager,
         "owned": owned,
         "frame": frame_of(request),
-        "directives": Directive.objects.filter(state="active").order_by("reference"),
+        "selects": [Select.of("directive", "directive", references)],
         "asked": drafts_of(request.user).filter(asked_by__isnull=False)[:ASKS],
     }
     return render(request, "people/affected.html", context)

@@ -20,7 +20,7 @@ from governance.enforcement.services import roles
 from governance.enforcement.who_can_do_what import KINDS, Kind
 from governance.errors import Invalid, NotFound, WrongState
 from governance.web.http import Visit
-from governance.web.listing import Listing, contains, equals
+from governance.web.listing import Listing, Select, contains, equals
 
 ACCOUNTS = Listing(
     sorts={"name": "full_name", "account": "username"},
@@ -37,7 +37,7 @@ def listing(request: Visit, kind: str = "accounts") -> HttpResponse:
     if kind == "accounts":
         context |= {
             "page": ACCOUNTS.page(request, User.objects.prefetch_related("groups")),
-            "roles": Group.objects.order_by("name").values_list("name", flat=True),
+            "selects": [Select.of("role", "role", Group.objects.order_by("name").values_list("name", flat=True))],
         }
         return render(request, "rights/accounts.html", context)
     found = _kind(kind)

@@ -16,7 +16,7 @@ from governance.enforcement.states import RunState
 from governance.errors import NotFound
 from governance.ledger import queries as ledger
 from governance.web.http import Visit
-from governance.web.listing import Listing, equals
+from governance.web.listing import Listing, Select, equals
 
 LIST = Listing(
     sorts={"id": "pk", "directive": "directive__reference", "state": "state"},
@@ -30,7 +30,7 @@ _DRAWN = 480
 def listing(request: Visit) -> HttpResponse:
     request.actor.require("view_directives")
     page = LIST.page(request, Run.objects.select_related("directive", "version"))
-    return render(request, "runs/list.html", {"page": page, "states": RunState.choices})
+    return render(request, "runs/list.html", {"page": page, "selects": [Select("state", "state", RunState.choices)]})
 
 
 def _context(request: Visit, run_id: int) -> dict[str, Any]:

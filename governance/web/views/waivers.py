@@ -18,7 +18,7 @@ from governance.waivers.models import Waiver
 from governance.waivers.states import ExceptionState
 from governance.web.frames import frame_of
 from governance.web.http import Visit
-from governance.web.listing import Listing, contains, equals
+from governance.web.listing import Listing, Select, View, contains, equals
 
 LIST = Listing(
     sorts={"id": "pk", "person": "person__family_name", "starts": "starts_at", "ends": "ends_at"},
@@ -41,19 +41,19 @@ def listing(request: Visit) -> HttpResponse:
     accepting = request.GET.get("state") == ExceptionState.ACCEPTING
     page = (ACCEPTING if accepting else LIST).page(request, _accepting(request) if accepting else _waivers(request))
     counts = queries.waiver_counts(request.user)
+    references = queries.directives_of_waivers(request.user).values_list("reference", flat=True)
     context = {
         "page": page,
         "accepting": accepting,
         "frame": frame_of(request),
         "views": [
-            ("All", "", counts["all"]),
-            ("Running", queries.RUNNING, counts["running"]),
-            ("Ending soon", queries.ENDING_SOON, counts["soon"]),
-            ("Ended", queries.ENDED, counts["ended"]),
-            ("Waiting to be accepted", str(ExceptionState.ACCEPTING), counts["accepting"]),
+            View("All", {}, counts["all"]),
+            View("Running", {"state": queries.RUNNING}, counts["running"]),
+            View("Ending soon", {"state": queries.ENDING_SOON}, counts["soon"]),
+            View("Ended", {"state": queries.ENDED}, counts["ended"]),
+            View("Waiting to be accepted", {"state": ExceptionState.ACCEPTING}, counts["accepting"]),
         ],
-        "state": request.GET.get("state", ""),
-        "directives": queries.directives_of_waivers(request.user),
+        "selects": [Select.of("directive", "directive", references)],
     }
     return render(request, "waivers/list.html", context)
 
